@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Deadlines: absolute times of the monotonic clock in nanoseconds, with the two special values
+ * PIPC_NOW and PIPC_NEVER.
+ *
+ * Timeouts become deadlines once, where they enter the library; all the rest compares. Saturating
+ * arithmetic. Any thread.
+ */
+#include "base.h"
+
+#include <limits.h>
+
+/* The latest time that is neither of the special values. */
+#define DEADLINE_MAX (PIPC_NEVER - 1)
+
+uint64_t pipci_deadline(uint64_t timeout_ms)
+{
+    if (timeout_ms == PIPC_NOW)
+        return PIPC_NOW;
+    if (timeout_ms == 0)
+        return PIPC_NEVER;
+    const uint64_t now = pipci_clock_ns();
+    const uint64_t room = DEADLINE_MAX - now;
+    if (timeout_ms > room / PIPC_NS_PER_MS)
+        return DEADLINE_MAX;
+    return now + timeout_ms * PIPC_NS_PER_MS;
+}
+
+uint64_t pipci_deadline_min(uint64_t a, uint64_t b)
+{
+    if (a == PIPC_NOW || b == PIPC_NOW)
+        return PIPC_NOW;
+    return a < b ? a : b;
+}
+
+bool pipci_deadline_passed(uint64_t deadline_ns)
+{
+    if (deadline_ns == PIPC_NOW)
+        return true;
+    if (deadline_ns == PIPC_NEVER)
+        return false;
+    return pipci_clock_ns() >= deadline_ns;
+}
+
+int pipci_deadline_poll_ms(uint64_t deadline_ns)
+{
+    if (deadline_ns == PIPC_NOW)
+        return 0;
+    if (deadline_ns == PIPC_NEVER)
+        return -1;
+    const uint64_t now = pipci_clock_ns();
+    if (now >= deadline_ns)
+        return 0;
+    const uint64_t left = deadline_ns - now;
+    const uint64_t ms = left / PIPC_NS_PER_MS + (left % PIPC_NS_PER_MS != 0);
+    return ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
+struct pipc_wait pipci_wait_make(uint64_t deadline_ns, pipc_handle abort,
+                                 const uint32_t *abort_flag)
+{
+    const struct pipc_wait wait = {
+        .size = sizeof(wait),
+        .deadline_ns = deadline_ns,
+        .abort = abort,
+        .abort_flag = abort_flag,
+    };
+    return wait;
+}
