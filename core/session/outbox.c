@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a send with PIPC_NOW took but could not send at once (level1-transport.md 13): at most one
+ * message's rest, which goes out before anything else with later calls of any form. The session's
+ * thread.
+ */
+#include "session.h"
+
+#include <string.h>
+
+/* How often a blocking receive looks for an interrupt of the session while it watches for room as
+ * well. */
+#define SLICE_NS (100 * PIPC_NS_PER_MS)
+/* The same where the channel has no handle that tells of room. */
+#define BLIND_SLICE_NS (5 * PIPC_NS_PER_MS)
+
+pipc_result pipci_outbox_keep(struct pipc_session *s, const struct pipc_chunk *next,
+                              const uint8_t *rest, uint32_t len)
+{
+    if (len > s->out.cap) {
+        uint8_t *const bytes = pipci_alloc(s->memory, len);
+        if (!bytes)
+            return PIPC_ERR_ALLOC;
+        pipci_free(s->memory, s->out.bytes);
+        s->out.bytes = bytes;
+        s->out.cap = len;
+    }
+    memcpy(s->out.bytes, rest, len);
+    s->out.len = len;
+    s->out.pos = 0;
+    s->out.chunk = *next;
+    s->out.deadline_ns = pipci_deadline(s->message_timeout_ms);
+    s->out.pending = true;
+    return PIPC_OK;
+}
+
+static pipc_result send_next(struct pipc_session *s, const struct pipc_wait *wait,
+                             struct pipc_error *cause)
+{
+    const uint32_t left = s->out.len - s->out.pos, budget = s->packet_size - PIPC_HEADER_LEN;
+    uint8_t head[PIPC_HEADER_LEN];
+
+    s->out.chunk.chunk_payload_len = left < budget ? left : budget;
+    (void)pipc_chunk_encode(&s->out.chunk, head, sizeof(head));
+    const pipc_result result = pipci_packet_send(s, head, s->out.bytes + s->out.pos,
+                                                 s->out.chunk.chunk_payload_len, wait, cause);
+    if (result == PIPC_OK) {
+        s->out.pos += s->out.chunk.chunk_payload_len;
+        s->out.chunk.chunk_index++;
+    }
+    return result;
+}
+
+pipc_result pipci_outbox_flush(struct pipc_session *s, const struct pipc_wait *wait,
+                               struct pipc_error *err)
+{
+    struct pipc_wait bounded = *wait;
+    struct pipc_error cause;
+
+    pipci_cause_init(&cause);
+    bounded.deadline_ns = pipci_deadline_min(wait->deadline_ns, s->out.deadline_ns);
+    while (s->out.pos < s->out.len) {
+        const pipc_result result = send_next(s, &bounded, &cause);
+        if (result == PIPC_ERR_TIMEOUT) {
+            const pipc_result clocks = pipci_session_check_clocks(s, err);
+            return clocks != PIPC_OK ? clocks : pipci_session_report(s, err, result, &cause);
+        }
+        if (result == PIPC_ERR_ABORTED || result == PIPC_ERR_BAD_PARAM)
+            return pipci_session_report(s, err, result, &cause);
+        if (result != PIPC_OK)
+            return pipci_session_break_by(s, err, result, &cause);
+    }
+    s->out.pending = false;
+    return PIPC_OK;
+}
+
+/* Sleeps until there may be a packet, room, an abort, or it is time to look again. */
+static pipc_result watch(struct pipc_session *s, const struct pipc_wait *wait)
+{
+    const pipc_handle handle = s->plane->ops.wait_handle(s->channel);
+    const uint64_t slice =
+        pipci_clock_ns() + (handle == PIPC_NO_HANDLE ? BLIND_SLICE_NS : SLICE_NS);
+    struct pipci_poll polls[2] = {
+        {.handle = handle, .want = PIPCI_POLL_READ | PIPCI_POLL_WRITE},
+        {.handle = wait->abort, .want = PIPCI_POLL_READ},
+    };
+    uint32_t ready = 0;
+    const uint64_t until =
+        pipci_deadline_min(pipci_deadline_min(wait->deadline_ns, s->out.deadline_ns), slice);
+
+    return pipci_poll(polls, (uint32_t)PIPCI_COUNT(polls), until, &ready);
+}
+
+pipc_result pipci_outbox_receive(struct pipc_session *s, const struct pipc_piece *pieces,
+                                 uint32_t count, const struct pipc_wait *wait,
+                                 struct pipc_received *ret_received, struct pipc_error *cause,
+                                 struct pipc_error *err)
+{
+    struct pipc_wait now = *wait;
+
+    now.deadline_ns = PIPC_NOW;
+    for (;;) {
+        if (s->out.pending) {
+            const pipc_result result = pipci_outbox_flush(s, &now, err);
+            if (s->state == PIPC_SESSION_BROKEN)
+                return result;
+        }
+        if (!s->out.pending)
+            return s->plane->ops.receive(s->channel, pieces, count, wait, ret_received, cause);
+        pipc_result result =
+            s->plane->ops.receive(s->channel, pieces, count, &now, ret_received, cause);
+        if (result != PIPC_ERR_TIMEOUT || pipci_deadline_passed(wait->deadline_ns))
+            return result;
+        result = watch(s, wait);
+        if (result != PIPC_OK)
+            return result; /* LCOV_EXCL_LINE: poll of two good handles does not fail */
+    }
+}
