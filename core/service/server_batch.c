@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Batch requests: split, run item by item, put together again (docs/level2-typed-api.md 10.7).
+ *
+ * Every item is built at its final place, with what is left of the response limit as its room. The
+ * first failing item decides for the whole message. On the session's thread.
+ */
+#include "server.h"
+
+/* Item `index` of the request into the batch under construction. */
+static uint16_t run_item(struct pipci_worker *worker, const struct pipc_message *request,
+                         uint32_t index, struct pipc_batch_builder *builder, uint64_t *ret_needed)
+{
+    const void *item = NULL;
+    size_t item_len = 0, room_len = 0, len = 0;
+    if (pipc_batch_item(request->payload, request->payload_len, request->item_count, index, &item,
+                        &item_len) != PIPC_OK)
+        return PIPC_STATUS_BAD_ENVELOPE;
+    void *room = pipc_batch_room(builder, &room_len);
+    if (!room) { /* an item of no bytes may still fit */
+        room = builder->buf;
+        room_len = 0;
+    }
+    const uint16_t status =
+        pipci_dispatch_one(worker, item, item_len, room, room_len, &len, ret_needed);
+    if (status != PIPC_STATUS_OK) {
+        if (*ret_needed)
+            *ret_needed += (uint64_t)((uint8_t *)room - builder->buf);
+        return status;
+    }
+    return pipc_batch_add(builder, room, len) == PIPC_OK ? PIPC_STATUS_OK
+                                                         : PIPC_STATUS_LIMIT_EXCEEDED;
+}
+
+uint16_t pipci_dispatch_batch(struct pipci_worker *worker, const struct pipc_message *request,
+                              void *room, size_t room_len, size_t *ret_len, uint64_t *ret_needed)
+{
+    struct pipc_batch_builder builder;
+    pipc_batch_begin(&builder, room, room_len, request->item_count);
+    for (uint32_t i = 0; i < request->item_count; i++) {
+        const uint16_t status = run_item(worker, request, i, &builder, ret_needed);
+        if (status != PIPC_STATUS_OK)
+            return status;
+    }
+    *ret_len = pipc_batch_finish(&builder);
+    return PIPC_STATUS_OK;
+}

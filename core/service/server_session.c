@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The loop of one session: wait, receive, answer (docs/level2-typed-api.md 10.5).
+ *
+ * An idle session sleeps until a packet, the end of its client, stop or an eviction comes; nothing
+ * wakes it in between. Stop ends the wait for a request; a request that has begun is received,
+ * answered and then the session ends. On the session's thread.
+ */
+#include "server.h"
+
+/* The wait for the first packet of a request ends at stop. */
+static pipc_result receive(struct pipci_worker *worker, struct pipc_message *ret_request)
+{
+    const struct pipc_wait wait = pipci_wait_event(PIPC_NEVER, &worker->server->stop);
+    ret_request->size = sizeof(*ret_request);
+    return pipci_session_receive_begun(worker->session, &wait, worker->server->io_timeout_ms,
+                                       ret_request, NULL);
+}
+
+/* A forced session may still say what its callback came to, but not wait for a client that does not
+ * read. */
+static uint32_t send_time_ms(const struct pipci_worker *worker)
+{
+    const uint32_t ms = worker->server->io_timeout_ms;
+    if (!__atomic_load_n(&worker->forced, __ATOMIC_SEQ_CST))
+        return ms;
+    return ms < PIPCI_FORCED_MS ? ms : PIPCI_FORCED_MS;
+}
+
+static pipc_result send_answer(struct pipci_worker *worker, const struct pipc_message *request,
+                               const struct pipci_answer *answer, uint64_t timeout_ms)
+{
+    const struct pipc_message message = {.size = sizeof(message),
+                                         .kind = PIPC_KIND_RESPONSE,
+                                         .flags = answer->flags,
+                                         .code = request->code,
+                                         .transport_status = answer->status,
+                                         .item_count = answer->item_count,
+                                         .message_id = request->message_id,
+                                         .payload = answer->payload,
+                                         .payload_len = answer->len};
+    return pipc_session_send(worker->session, &message, timeout_ms, PIPC_NO_HANDLE, NULL);
+}
+
+/* The last answer of a session: its slot is free before the client can read it. Beyond the number
+ * of threads that may linger, the answer is sent if that needs no waiting. */
+static void send_last(struct pipci_worker *worker, const struct pipc_message *request,
+                      const struct pipci_answer *answer)
+{
+    const bool lingers = pipci_slot_linger(worker);
+    worker->said_last = true;
+    const uint64_t time_ms = lingers ? send_time_ms(worker) : PIPC_NOW;
+    if (send_answer(worker, request, answer, time_ms) == PIPC_OK && lingers)
+        pipc_session_finish(worker->session, PIPC_NO_HANDLE);
+}
+
+static void tally(struct pipci_worker *worker, const struct pipc_message *request,
+                  const struct pipci_answer *answer)
+{
+    struct pipci_tally *t = worker->tally;
+    pipci_count(&t->requests, 1);
+    pipci_count(&t->answers[answer->status], 1);
+    pipci_count(&t->bytes_in, request->payload_len);
+    pipci_count(&t->bytes_out, answer->len);
+}
+
+/* Whether the session leaves its idle phase; an evicted one does not. */
+static bool begin_request(struct pipci_worker *worker)
+{
+    uint32_t idle = PIPCI_PHASE_IDLE;
+    return __atomic_compare_exchange_n(&worker->phase, &idle, PIPCI_PHASE_CALLBACK, false,
+                                       __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+static void end_request(struct pipci_worker *worker)
+{
+    if (worker->server->idle_timeout_ms)
+        __atomic_store_n(&worker->idle_since, pipci_clock_ns(), __ATOMIC_RELAXED);
+    __atomic_store_n(&worker->phase, PIPCI_PHASE_IDLE, __ATOMIC_RELEASE);
+}
+
+/* One request and its answer. False: the session is over. */
+static bool serve_one(struct pipci_worker *worker)
+{
+    struct pipc_message request = {0};
+    struct pipci_answer answer;
+    const pipc_result result = receive(worker, &request);
+    const bool refused = result == PIPC_ERR_LIMIT_EXCEEDED &&
+                         pipci_session_state(worker->session) == PIPC_SESSION_REFUSED;
+    if ((result != PIPC_OK && !refused) || !begin_request(worker))
+        return false;
+    if (refused) {
+        answer = (struct pipci_answer){.status = PIPC_STATUS_LIMIT_EXCEEDED, .item_count = 1};
+        request.payload_len = 0;
+    } else {
+        worker->deadline_ns = 0;
+        pipci_answer_make(worker, &request, &answer);
+    }
+    __atomic_store_n(&worker->phase, PIPCI_PHASE_SENDING, __ATOMIC_SEQ_CST);
+    tally(worker, &request, &answer);
+    if (answer.status != PIPC_STATUS_OK && answer.status != PIPC_STATUS_UNSUPPORTED) {
+        send_last(worker, &request, &answer);
+        return false;
+    }
+    if (send_answer(worker, &request, &answer, send_time_ms(worker)) != PIPC_OK)
+        return false;
+    end_request(worker);
+    return true;
+}
+
+/* Closing with unread requests would reset the connection and might destroy the last answer on its
+ * way. */
+static void leave_at_stop(struct pipci_worker *worker)
+{
+    struct pipci_poll poll = {.handle = worker->wait_handle, .want = PIPCI_POLL_READ};
+    uint32_t ready = 0;
+    if (pipci_session_state(worker->session) == PIPC_SESSION_OPEN &&
+        pipci_poll(&poll, 1, PIPC_NOW, &ready) == PIPC_OK && ready)
+        pipc_session_finish(worker->session, PIPC_NO_HANDLE);
+}
+
+void pipci_session_serve(struct pipci_worker *worker)
+{
+    const struct pipci_event *stop = &worker->server->stop;
+    while (!pipci_event_is_set(stop) && serve_one(worker)) {
+    }
+    if (pipci_event_is_set(stop) && !worker->said_last)
+        leave_at_stop(worker);
+}
