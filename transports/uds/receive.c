@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Taking one packet, and nothing of the next.
+ *
+ * Tries first, so that a packet that is there costs one system call; then spins while one is
+ * expected soon, then sleeps. A packet that was cut is always told. The channel's thread.
+ */
+#include "uds.h"
+
+/* One receiving call. */
+struct taking {
+    struct uds_channel *channel;
+    const struct pipc_wait *wait;
+    struct iovec vectors[UDS_PIECES_MAX];
+    struct msghdr message;
+    struct pipc_received received;
+    int os_code;
+};
+
+/* One try: OK; TIMEOUT: nothing there; RECV, with os_code. No control buffer is given, so the
+ * kernel closes descriptors that a peer attached. */
+static pipc_result try_once(struct taking *taking)
+{
+    ssize_t got;
+
+    do {
+        taking->message.msg_flags = 0;
+        got = recvmsg(taking->channel->fd, &taking->message, MSG_DONTWAIT);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) {
+        taking->os_code = errno;
+        return errno == EAGAIN ? PIPC_ERR_TIMEOUT : PIPC_ERR_RECV;
+    }
+    taking->received.len = (uint64_t)got;
+    taking->received.flags = 0;
+    if (taking->message.msg_flags & MSG_TRUNC)
+        taking->received.flags = PIPC_RECEIVED_CUT;
+    else if (got == 0)
+        taking->received.flags = PIPC_RECEIVED_END;
+    return PIPC_OK;
+}
+
+/* A reset is reported before packets that are queued, once: looks behind it. */
+static pipc_result take(struct taking *taking)
+{
+    pipc_result result = try_once(taking);
+
+    if (result == PIPC_ERR_RECV && taking->os_code == ECONNRESET) {
+        result = try_once(taking);
+        if (result != PIPC_OK || (taking->received.flags & PIPC_RECEIVED_END)) {
+            taking->os_code = ECONNRESET;
+            result = PIPC_ERR_RECV;
+        }
+    }
+    return result;
+}
+
+/* A spin's turn. Where only a poll tells of an abort, it also tells of a packet: one call for both.
+ */
+static pipc_result take_spinning(struct taking *taking)
+{
+    const struct pipc_wait *wait = taking->wait;
+    struct pollfd set[2];
+
+    if (pipc_wait_aborted(wait))
+        return PIPC_ERR_ABORTED;
+    if (wait && wait->abort != PIPC_NO_HANDLE && !wait->abort_flag) {
+        set[0] = (struct pollfd){.fd = taking->channel->fd, .events = POLLIN};
+        set[1] = (struct pollfd){.fd = (int)wait->abort, .events = POLLIN};
+        if (poll(set, 2, 0) <= 0)
+            return PIPC_ERR_TIMEOUT;
+        if (set[1].revents != 0)
+            return set[1].revents & POLLNVAL ? PIPC_ERR_BAD_PARAM : PIPC_ERR_ABORTED;
+    }
+    return take(taking);
+}
+
+/* Spins for as long as it pays: anything but TIMEOUT ends the wait. */
+static pipc_result spin(struct taking *taking, uint64_t began)
+{
+    struct uds_channel *channel = taking->channel;
+    const struct pipc_host *host = channel->instance->host;
+    const uint64_t deadline = taking->wait ? taking->wait->deadline_ns : PIPC_NEVER;
+    const uint64_t budget = pipc_waiter_spin_budget(&channel->waiter);
+    uint64_t now = began;
+    pipc_result result;
+
+    while (now - began < budget && now < deadline) {
+        pipc_cpu_pause();
+        result = take_spinning(taking);
+        now = host->clock_ns(host);
+        if (result == PIPC_OK)
+            pipc_waiter_note_spin(&channel->waiter, now - began);
+        if (result != PIPC_ERR_TIMEOUT)
+            return result;
+    }
+    return PIPC_ERR_TIMEOUT;
+}
+
+static pipc_result sleep_until(struct taking *taking, uint64_t began, struct uds_sleep *sleep)
+{
+    struct uds_channel *channel = taking->channel;
+    pipc_result result;
+
+    do {
+        result = uds_sleep(sleep);
+        if (result != PIPC_OK)
+            break;
+        result = take(taking);
+        if (result != PIPC_ERR_TIMEOUT)
+            break;
+    } while (!uds_interrupted(channel));
+    pipc_waiter_note_slept(&channel->waiter, sleep->host->clock_ns(sleep->host) - began,
+                           result == PIPC_OK);
+    return result;
+}
+
+/* Nothing was there at the first try. */
+static pipc_result wait_for_packet(struct taking *taking, struct uds_sleep *sleep)
+{
+    const struct pipc_host *host = taking->channel->instance->host;
+    uint64_t began;
+    pipc_result result;
+
+    if (taking->wait && taking->wait->deadline_ns == PIPC_NOW)
+        return PIPC_ERR_TIMEOUT;
+    began = host->clock_ns(host);
+    result = spin(taking, began);
+    if (result != PIPC_ERR_TIMEOUT)
+        return result;
+    return sleep_until(taking, began, sleep);
+}
+
+static pipc_result finish_taking(struct taking *taking, const struct uds_sleep *sleep,
+                                 pipc_result result, struct pipc_received *ret_received,
+                                 struct pipc_error *err)
+{
+    struct uds_channel *channel = taking->channel;
+    const struct pipc_host *host = channel->instance->host;
+
+    if (uds_interrupted(channel) &&
+        (result != PIPC_OK || taking->received.flags == PIPC_RECEIVED_END))
+        result = PIPC_ERR_ABORTED;
+    if (result == PIPC_OK) {
+        channel->ended = (taking->received.flags & PIPC_RECEIVED_END) != 0;
+        ret_received->flags = taking->received.flags;
+        ret_received->len = taking->received.len;
+        return PIPC_OK;
+    }
+    if (result == PIPC_ERR_RECV)
+        return uds_fail(host, err, result, taking->os_code, "%s: cannot receive",
+                        channel->name.path);
+    return uds_wait_fail(host, err, result, PIPC_ERR_RECV, sleep->os_code, channel->name.path,
+                         "waiting for a packet");
+}
+
+pipc_result uds_receive(void *channel, const struct pipc_piece *pieces, uint32_t count,
+                        const struct pipc_wait *wait, struct pipc_received *ret_received,
+                        struct pipc_error *err)
+{
+    struct uds_channel *c = channel;
+    struct taking taking;
+    struct uds_sleep sleep = {.host = c->instance->host,
+                              .wait = wait,
+                              .fd = c->fd,
+                              .events = POLLIN,
+                              .until_ns = PIPC_NEVER};
+    pipc_result result;
+    uint32_t i;
+
+    if (count == 0 || count > UDS_PIECES_MAX)
+        return uds_fail(c->instance->host, err, PIPC_ERR_BAD_PARAM, 0,
+                        "%s: a packet cannot be taken into %u pieces", c->name.path,
+                        (unsigned)count);
+    taking.channel = c;
+    taking.wait = wait;
+    taking.os_code = 0;
+    memset(&taking.message, 0, sizeof(taking.message));
+    for (i = 0; i < count; i++) {
+        taking.vectors[i].iov_base = pieces[i].base;
+        taking.vectors[i].iov_len = pieces[i].len;
+    }
+    taking.message.msg_iov = taking.vectors;
+    taking.message.msg_iovlen = count;
+    taking.received.flags = PIPC_RECEIVED_END;
+    taking.received.len = 0;
+    result = uds_wait_enter(wait);
+    if (result == PIPC_OK && uds_interrupted(c))
+        result = PIPC_ERR_ABORTED;
+    if (result == PIPC_OK && !c->ended) {
+        result = take(&taking);
+        if (result == PIPC_ERR_TIMEOUT)
+            result = wait_for_packet(&taking, &sleep);
+    }
+    return finish_taking(&taking, &sleep, result, ret_received, err);
+}
