@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * INCREMENT for those who do not know it: check, walk and build by field names, the dispatch of a
+ * server, the call of a client.
+ *
+ * Pure; any thread. A dispatch runs the callback on the thread that dispatches.
+ */
+#include "increment.h"
+
+#include "../common/bytes.h"
+
+pipc_result pipcm_increment_check(const void *bytes, size_t len)
+{
+    uint64_t value;
+    return pipcm_increment_decode(bytes, len, &value);
+}
+
+pipc_result pipcm_increment_walk(const void *bytes, size_t len, const struct pipc_visitor *visitor)
+{
+    uint64_t value;
+    const pipc_result r = pipcm_increment_decode(bytes, len, &value);
+    if (r != PIPC_OK)
+        return r;
+    return visitor->number(visitor->arg, "value", value, 8);
+}
+
+pipc_result pipcm_increment_build(const struct pipc_fields *fields, void *buf, size_t cap,
+                                  size_t *ret_len)
+{
+    uint64_t value;
+    const pipc_result r = bytes_field(fields, NULL, "value", UINT64_MAX, 0, &value);
+    if (r != PIPC_OK)
+        return r;
+    return pipcm_increment_encode(value, buf, cap, ret_len);
+}
+
+pipc_result pipcm_increment_dispatch(const struct pipc_dispatch *dispatch,
+                                     struct pipc_dispatched *ret)
+{
+    const struct pipc_increment_handler *h = dispatch->handler;
+    uint64_t value, answer = 0;
+    pipc_result r = pipcm_increment_decode(dispatch->request, dispatch->request_len, &value);
+    if (r != PIPC_OK)
+        return bytes_dispatched(ret, r, PIPC_STAGE_REQUEST, 0, 0);
+    if (!BYTES_HANDLER_OK(h) || !h->increment ||
+        !h->increment(h->user, dispatch->from, value, &answer))
+        return bytes_dispatched(ret, PIPC_ERR_HANDLER_FAILED, PIPC_STAGE_CALLBACK, 0, 0);
+    size_t len;
+    r = pipcm_increment_encode(answer, dispatch->response, dispatch->response_cap, &len);
+    if (r != PIPC_OK)
+        return bytes_dispatched(ret, r, PIPC_STAGE_FINISH, 0, PIPC_INCREMENT_LEN);
+    return bytes_dispatched(ret, PIPC_OK, PIPC_STAGE_DONE, len, 0);
+}
+
+static pipc_result call_size(const void *input, uint64_t *ret_size)
+{
+    if (!input)
+        return PIPC_ERR_BAD_PARAM;
+    *ret_size = PIPC_INCREMENT_LEN;
+    return PIPC_OK;
+}
+
+static pipc_result call_encode(const void *input, void *buf, size_t cap, size_t *ret_len)
+{
+    return pipcm_increment_encode(bytes_get64(input), buf, cap, ret_len);
+}
+
+static pipc_result call_decode(const void *payload, size_t len, void *ret_output)
+{
+    return pipcm_increment_decode(payload, len, ret_output);
+}
+
+const struct pipc_call_ops pipcm_increment_call = {
+    .size = sizeof(struct pipc_call_ops),
+    .batch = 1,
+    .input_size = sizeof(uint64_t),
+    .output_size = sizeof(uint64_t),
+    .request_size = call_size,
+    .encode = call_encode,
+    .decode = call_decode,
+};
