@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The command pipc (docs/cli.md): parses the command line, runs one command, turns results into
+ * exit codes.
+ */
+#include "tool.h"
+
+#include "json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t signal_came;
+static void (*signal_action)(void);
+static int output_error; /* of the first failure to write to standard output */
+
+bool output_flush(void)
+{
+    if (!output_error && fflush(stdout) != 0)
+        output_error = errno;
+    else if (!output_error && ferror(stdout))
+        output_error = EIO; /* an earlier write, whose reason is not kept */
+    return !output_error;
+}
+
+/* Writes without SIGPIPE: a reader of standard error that has gone is no reason to end with 0. */
+static void write_quietly(const char *line, size_t len)
+{
+    const struct timespec now = {0, 0};
+    sigset_t pipe, before;
+
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, &before);
+    if (fwrite(line, 1, len, stderr) != len && !sigismember(&before, SIGPIPE))
+        (void)sigtimedwait(&pipe, NULL, &now);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* Names of any bytes must not break the line. */
+int complain(int code, const char *format, ...)
+{
+    char text[3072], line[4096] = "pipc: ";
+    size_t used = strlen(line);
+    va_list args;
+
+    (void)output_flush();
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    for (const char *c = text; *c && used + 8 < sizeof(line); c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            used += (size_t)snprintf(line + used, 5, "\\x%02x", (unsigned char)*c);
+        else
+            line[used++] = *c;
+    }
+    line[used++] = '\n';
+    write_quietly(line, used);
+    return code;
+}
+
+/* A connection that never became READY. */
+int exit_of_attempt(pipc_result result)
+{
+    switch (result) {
+    case PIPC_ERR_CONNECT:
+    case PIPC_ERR_HANDSHAKE:
+    case PIPC_ERR_DISCONNECTED:
+    case PIPC_ERR_RECV:
+    case PIPC_ERR_SEND:
+    case PIPC_ERR_BROKEN:
+    case PIPC_ERR_NOT_READY:
+        return EXIT_NOT_THERE;
+    default:
+        return exit_of(result);
+    }
+}
+
+/* A call on a connection: an error status of the server is no bad data. */
+int exit_of_call(const struct pipc_error *err)
+{
+    if (err->result == PIPC_ERR_BAD_LAYOUT && err->peer_status != PIPC_STATUS_OK)
+        return EXIT_FAILED;
+    return exit_of(err->result);
+}
+
+int exit_of(pipc_result result)
+{
+    switch (result) {
+    case PIPC_OK:
+        return EXIT_DONE;
+    case PIPC_ERR_CONNECT:
+    case PIPC_ERR_HANDSHAKE:
+    case PIPC_ERR_NOT_READY:
+        return EXIT_NOT_THERE;
+    case PIPC_ERR_AUTH_FAILED:
+        return EXIT_AUTH;
+    case PIPC_ERR_INCOMPATIBLE:
+    case PIPC_ERR_NO_PROFILE:
+    case PIPC_ERR_LIMIT_EXCEEDED:
+    case PIPC_ERR_OVERFLOW:
+        return EXIT_INCOMPATIBLE;
+    case PIPC_ERR_TIMEOUT:
+        return EXIT_TIMEOUT;
+    case PIPC_ERR_ABORTED:
+        return EXIT_ABORTED;
+    case PIPC_ERR_ADDR_IN_USE:
+        return EXIT_IN_USE;
+    case PIPC_ERR_PROTOCOL:
+    case PIPC_ERR_CHUNK:
+    case PIPC_ERR_UNKNOWN_MSG_ID:
+    case PIPC_ERR_TRUNCATED:
+    case PIPC_ERR_BAD_MAGIC:
+    case PIPC_ERR_BAD_VERSION:
+    case PIPC_ERR_BAD_HEADER_LEN:
+    case PIPC_ERR_BAD_KIND:
+    case PIPC_ERR_BAD_LAYOUT:
+    case PIPC_ERR_OUT_OF_BOUNDS:
+    case PIPC_ERR_MISSING_NUL:
+    case PIPC_ERR_BAD_ALIGNMENT:
+    case PIPC_ERR_BAD_ITEM_COUNT:
+        return EXIT_BAD_DATA;
+    case PIPC_ERR_BAD_PARAM:
+    case PIPC_ERR_PATH_TOO_LONG:
+        return EXIT_USAGE;
+    default:
+        return pipc_result_kind(result) == PIPC_RESULT_KIND_CONFIG ? EXIT_USAGE : EXIT_FAILED;
+    }
+}
+
+int fail(const struct options *o, const struct pipc_error *err, int code)
+{
+    const char *text = err->text[0] ? err->text : pipc_result_text(err->result);
+
+    if (o->json)
+        json_print_error(err->result, text);
+    return complain(code, "%s", text);
+}
+
+int fail_with(const struct options *o, pipc_result result, int code, const char *format, ...)
+{
+    struct pipc_error err = PIPC_ERROR_INIT;
+    va_list args;
+
+    err.result = result;
+    va_start(args, format);
+    vsnprintf(err.text, sizeof(err.text), format, args);
+    va_end(args);
+    return fail(o, &err, code);
+}
+
+static void on_signal(int number)
+{
+    const int saved = errno;
+
+    signal_came = number;
+    if (signal_action)
+        signal_action();
+    errno = saved;
+}
+
+void signals_watch(void (*action)(void))
+{
+    struct sigaction act;
+
+    memset(&act, 0, sizeof(act));
+    act.sa_handler = on_signal; /* no SA_RESTART: pauses end */
+    signal_action = action;
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGTERM, &act, NULL);
+}
+
+bool signals_came(void)
+{
+    return signal_came != 0;
+}
+
+uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+bool pause_ms(uint32_t ms)
+{
+    const uint64_t end = now_ms() + ms;
+    sigset_t stop, before;
+
+    /* Blocked while looking, so that no signal slips in between the look and the pause. */
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGINT);
+    sigaddset(&stop, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &stop, &before);
+    while (!signal_came && now_ms() < end) {
+        const uint64_t left = end - now_ms();
+        const struct timespec limit = {(time_t)(left / 1000), (long)(left % 1000) * 1000000};
+        const int number = sigtimedwait(&stop, NULL, &limit);
+        if (number > 0)
+            on_signal(number);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return !signal_came;
+}
+
+/* Nobody reads standard output any more: the end, quietly. */
+static void on_pipe(int number)
+{
+    (void)number;
+    _exit(EXIT_DONE);
+}
+
+/* A standard descriptor that is closed would be that of the next socket. They are opened the wrong
+ * way round, so that using them is an error. */
+static void descriptors_fill(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int (*run)(const struct options *o);
+    } commands[] = {{"info", command_info},     {"serve", command_serve},
+                    {"call", command_call},     {"watch", command_watch},
+                    {"decode", command_decode}, {"encode", command_encode}};
+    struct options o;
+    int code;
+
+    descriptors_fill();
+    signal(SIGPIPE, on_pipe);
+    code = options_parse(argc, argv, &o);
+    for (size_t i = 0; code < 0 && i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(commands[i].name, o.command) == 0)
+            code = commands[i].run(&o);
+    }
+    if (!output_flush())
+        return output_error == EPIPE
+                   ? EXIT_DONE
+                   : complain(EXIT_FAILED, "standard output: %s", strerror(output_error));
+    return code;
+}
