@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Builds and runs the suites of the table in tests/README.md and ends with `N passed, N failed, N skipped`."""
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+import suites
+from build import Build
+from report import Report
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def read_table(path):
+    """{build: {suite: 'whole' | 'quick'}} in the order of the table's columns."""
+    lines = [line.strip() for line in open(path, encoding='utf-8')]
+    start = next(i for i, line in enumerate(lines) if line.startswith('| suite |'))
+    end = next(i for i in range(start, len(lines) + 1) if i == len(lines) or not lines[i].startswith('|'))
+    cells = [[c.strip() for c in line.strip('|').split('|')] for line in lines[start:end]]
+    header, table = cells[0], {}
+    for build in header[1:-1]:
+        table[build] = {}
+    for row in cells[2:]:
+        if row[0] not in suites.SUITES:
+            raise SystemExit(f'tests/README.md: unknown suite {row[0]}')
+        for build, how in zip(header[1:-1], row[1:-1]):
+            if how != '-':
+                table[build][row[0]] = how
+    return table
+
+
+def environment(args, tmp):
+    env = dict(os.environ)
+    env['PIPC_TEST_TMP'] = tmp
+    vectors = os.path.join(os.path.dirname(ROOT), 'shared', 'vectors')
+    if 'PIPC_VECTORS' not in env and os.path.isdir(vectors):
+        env['PIPC_VECTORS'] = vectors
+    env.setdefault('PIPC_PEER', os.path.join(ROOT, 'tests', 'interop', 'peer'))
+    for name in ('LD_LIBRARY_PATH', 'NOTIFY_SOCKET', 'LISTEN_FDS', 'LISTEN_PID', 'XDG_RUNTIME_DIR'):
+        env.pop(name, None)
+    env['PYTHONDONTWRITEBYTECODE'] = '1'
+    return env
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog='tests/run')
+    parser.add_argument('--quick', action='store_true', help='checks and unit tests of the dev build, small counts')
+    parser.add_argument('--full', action='store_true', help='undivided counts')
+    parser.add_argument('--only', default='', help='cases and programs whose name contains this')
+    parser.add_argument('--builds', default='', help='these builds alone, with commas')
+    parser.add_argument('--suites', default='', help='these suites alone, with commas')
+    parser.add_argument('--jobs', type=int, default=max(2, os.cpu_count() or 2), help='programs at a time')
+    return parser.parse_args()
+
+
+def main():
+    os.umask(0o022)
+    args = arguments()
+    table = read_table(os.path.join(ROOT, 'tests', 'README.md'))
+    scale = int(os.environ.get('PIPC_TEST_SCALE', '1' if args.full else '20'))
+    if args.quick:
+        table = {'dev': {'checks': 'whole', 'unit': 'quick', 'fuzz-replay': 'quick'}}
+    if args.builds:
+        table = {b: s for b, s in table.items() if b in args.builds.split(',')}
+    if args.suites:
+        table = {b: {s: h for s, h in row.items() if s in args.suites.split(',')} for b, row in table.items()}
+    tmp = tempfile.mkdtemp(prefix='pt', dir='/tmp')
+    os.chmod(tmp, 0o755)
+    env, report, begin = environment(args, tmp), Report(), time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    print(f'repetition counts are divided by {scale} (PIPC_TEST_SCALE), in "quick" suites by {max(scale, 200)}')
+    if not env.get('PIPC_VECTORS'):
+        print('no golden vectors of the specification here: set PIPC_VECTORS')
+    try:
+        for name, row in table.items():
+            build = Build(ROOT, name, env)
+            if not row:
+                continue
+            if not report.run_build(build):
+                continue
+            for suite, how in row.items():
+                run = suites.Run(ROOT, build, dict(env), scale if how == 'whole' else max(scale, 200), args, report)
+                suites.SUITES[suite](run)
+    finally:
+        shutil.rmtree(tmp, ignore_errors=True)
+    return report.close(time.monotonic() - begin)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Collects results and prints them: one line per program or case, the output of what failed, one closing line."""
+import sys
+import threading
+import time
+
+
+class Report:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.failures, self.skips = [], {}
+        self.lock = threading.Lock()
+
+    def add(self, where, passed, failed, skipped, seconds, output='', reasons=()):
+        with self.lock:
+            self.passed += passed
+            self.failed += failed
+            self.skipped += skipped
+            for reason in reasons:
+                self.skips.setdefault(reason, []).append(where)
+            mark = 'FAIL' if failed else 'ok'
+            counts = f'{passed} passed' + (f', {failed} failed' if failed else '') + (f', {skipped} skipped' if skipped else '')
+            print(f'{mark:4} {where}: {counts} ({seconds:.1f} s)', flush=True)
+            counted = [] if failed or ('/unit/' in where and 'vectors' not in where) else output.splitlines()
+            for line in dict.fromkeys(line for line in counted if line.startswith('counted: ')):
+                print(f'     {line[9:]}', flush=True)
+            if failed:
+                self.failures.append(where)
+                print(''.join(f'     | {line}\n' for line in output.splitlines()[-60:]), end='', flush=True)
+
+    def run_build(self, build):
+        begin = time.monotonic()
+        print(f'== {build.name}', flush=True)
+        good = build.make()
+        self.add(f'{build.name}/build', int(good), int(not good), 0, time.monotonic() - begin, build.log)
+        return good
+
+    def close(self, seconds):
+        for reason, places in sorted(self.skips.items()):
+            print(f'skipped ({len(places)}): {reason}')
+        for where in self.failures:
+            print(f'failed: {where}')
+        print(f'took {seconds / 60:.1f} minutes')
+        print(f'{self.passed} passed, {self.failed} failed, {self.skipped} skipped')
+        sys.stdout.flush()
+        return 1 if self.failed or not self.passed else 0

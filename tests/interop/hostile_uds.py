@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The partner's hostile scripts over sockets: each must get the reaction that it expects, in both roles."""
+from partner import KEYS, client_command, run_scripts, snapshot
+
+
+def against_server(case, kind, *extra):
+    more = []
+    if kind == 'cgroups-snapshot':
+        import json
+        more = ['--data', case.file('data', json.dumps(snapshot(3)))]
+    server = case.serve(kind, '--service', 'svc', '--token', 77, *more)
+    run_scripts(case, 'server', kind, ['--token', 77], extra)
+    assert server.poll() is None
+    assert case.stop(server) == 0
+
+
+def test_hostile_clients_of_increment(case):
+    against_server(case, 'increment')
+
+
+def test_hostile_clients_of_string_reverse(case):
+    against_server(case, 'string-reverse')
+
+
+def test_hostile_clients_of_snapshot(case):
+    against_server(case, 'cgroups-snapshot')
+
+
+def test_hostile_servers_of_increment(case):
+    run_scripts(case, 'client', 'increment', client_command(case, 'increment', KEYS['increment']))
+
+
+def test_hostile_servers_of_string_reverse(case):
+    run_scripts(case, 'client', 'string-reverse', client_command(case, 'string-reverse', KEYS['string-reverse']))
+
+
+def test_hostile_servers_of_snapshot(case):
+    run_scripts(case, 'client', 'cgroups-snapshot', client_command(case, 'cgroups-snapshot'))
+
+
+def test_silent_client_is_closed_at_the_handshake_deadline(case):
+    server = case.serve('increment', '--service', 'svc')
+    run_scripts(case, 'server', 'increment', ['--slow', '--only', 'hello-silent'])
+    assert case.stop(server) == 0
+
+
+def test_client_that_stops_inside_a_message_is_closed_after_30_seconds(case):
+    if case.scale > 20:
+        case.skip('takes 30 s: runs where the suite is whole')
+    server = case.serve('increment', '--service', 'svc')
+    run_scripts(case, 'server', 'increment', ['--slow', '--only', 'chunk-stall'])
+    assert case.stop(server) == 0
+
+
+def test_silent_server_is_given_up_at_the_deadline(case):
+    run_scripts(case, 'client', 'increment', client_command(case, 'increment', ['41']) + ['--slow', '--only', 'silent-server'])

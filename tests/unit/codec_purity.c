@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Decoding, access, building and dispatch allocate nothing: every allocation of this program is
+ * counted, by functions that stand in place of the system's.
+ */
+#include "test.h"
+
+#include "codec_fixture.h"
+#include "codec_snapshot.h"
+
+#include <pipc/codecs/increment.h>
+#include <pipc/codecs/string_reverse.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define COUNTED 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define COUNTED 0
+#endif
+#endif
+#if !defined(COUNTED)
+/* Needs glibc's second names, and a program that is linked dynamically: a build without loader may
+ * be static. */
+#if defined(__GLIBC__) && PIPC_TEST_HAVE_LOADER
+#define COUNTED 1
+#else
+#define COUNTED 0
+#endif
+#endif
+
+#if COUNTED
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *ptr, size_t size);
+extern void __libc_free(void *ptr);
+
+static uint64_t allocations;
+
+void *malloc(size_t size)
+{
+    __atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED);
+    return __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    __atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED);
+    return __libc_calloc(count, size);
+}
+
+void *realloc(void *ptr, size_t size)
+{
+    __atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED);
+    return __libc_realloc(ptr, size);
+}
+
+/* In one family with the others, for tools that replace those of the C library. */
+void free(void *ptr)
+{
+    __libc_free(ptr);
+}
+
+static uint64_t counted(void)
+{
+    return __atomic_load_n(&allocations, __ATOMIC_RELAXED);
+}
+#else
+static uint64_t counted(void)
+{
+    test_skip("allocations cannot be counted in this build");
+}
+#endif
+
+/* The count moves at all. */
+static void check_counting(void)
+{
+    const uint64_t before = counted();
+    void *volatile block = malloc(100);
+    free(block);
+    CHECK(counted() > before);
+}
+
+TEST(codec_purity, decoding_and_access_allocate_nothing)
+{
+    struct cgsnap_bytes two = cgsnap_two();
+    const unsigned char string[] = {8, 0, 0, 0, 1, 0, 0, 0, 'a', 0};
+    check_counting();
+    const uint64_t before = counted();
+    for (unsigned i = 0; i < 100; i++) {
+        codec_verdict(codec_linked("cgroups_snapshot_resp"), "cgroups_snapshot_resp", two.at,
+                      two.len - i);
+        codec_verdict(codec_linked("cgroups_snapshot_req"), "cgroups_snapshot_req", two.at, i % 6);
+        codec_verdict(codec_linked("string_reverse"), "string_reverse", string, i % 11);
+        codec_verdict(codec_linked("increment_req"), "increment_req", two.at, i % 10);
+    }
+    CHECK_EQ(counted() - before, 0);
+    cgsnap_free(&two);
+}
+
+TEST(codec_purity, huge_counts_allocate_nothing)
+{
+    static const uint32_t counts[] = {0xffffffffu, 0x20000000u, 0x20000001u};
+    unsigned char bytes[64] = {1};
+    check_counting();
+    const uint64_t before = counted();
+    for (unsigned i = 0; i < 3; i++) {
+        memcpy(bytes + 4, &counts[i], 4);
+        CHECK_RESULT(codec_verdict(codec_linked("cgroups_snapshot_resp"), "cgroups_snapshot_resp",
+                                   bytes, sizeof(bytes)),
+                     PIPC_ERR_TRUNCATED);
+    }
+    CHECK_EQ(counted() - before, 0);
+}
+
+static uint32_t provide(void *user, const struct pipc_request *from,
+                        const struct pipc_cgroups_snapshot_request_view *request,
+                        struct pipc_cgroups_snapshot_builder *builder)
+{
+    (void)user;
+    (void)from;
+    (void)request;
+    for (unsigned i = 0; i < 10; i++)
+        if (pipc_cgroups_snapshot_builder_add_text(builder, i, i, i, "name", "/path") != PIPC_OK)
+            return 0;
+    return 1;
+}
+
+TEST(codec_purity, encoding_building_and_dispatch_allocate_nothing)
+{
+    const struct pipc_cgroups_snapshot_handler h = {.size = sizeof(h), .snapshot = provide};
+    const unsigned char request[] = {1, 0, 0, 0};
+    unsigned char buf[1024];
+    const struct pipc_dispatch d = {.size = sizeof(d),
+                                    .handler = &h,
+                                    .request = request,
+                                    .request_len = sizeof(request),
+                                    .response = buf,
+                                    .response_cap = sizeof(buf)};
+    struct pipc_dispatched done = {.size = sizeof(done)};
+    size_t len;
+    check_counting();
+    const uint64_t before = counted();
+    CHECK_OK(codec_linked("cgroups_snapshot_resp")->dispatch(&d, &done));
+    CHECK_OK(pipc_increment_encode(pipc_increment_linked(), 1, buf, sizeof(buf), &len));
+    CHECK_OK(
+        pipc_string_reverse_encode(pipc_string_reverse_linked(), "abc", 3, buf, sizeof(buf), &len));
+    CHECK_EQ(counted() - before, 0);
+}
