@@ -60,6 +60,7 @@ static const struct entry entries[] = {
     ENTRY(close, 0, ENTRY_NEEDED),
     ENTRY(reserve, PIPC_TRAIT_WRITE_IN_PLACE, ENTRY_EXACT),
     ENTRY(commit, PIPC_TRAIT_WRITE_IN_PLACE, ENTRY_EXACT),
+    ENTRY(wake, 0, ENTRY_FREE),
 };
 
 static const struct {
@@ -135,6 +136,11 @@ static pipc_result judge_bits(const struct pipc_transport_ops *ops, const char *
         return pipci_fail(err, PIPC_ERR_MODULE_ABI, 0,
                           "%s: declares profile bits 0x%08x, expected none but 0x%08x", subject,
                           ops->profile_bits, allowed);
+    if (ops->unlisted_bits & ~ops->profile_bits)
+        return pipci_fail(err, PIPC_ERR_MODULE_ABI, 0,
+                          "%s: declares unlisted bits 0x%08x, expected none but its profile bits "
+                          "0x%08x",
+                          subject, ops->unlisted_bits, ops->profile_bits);
     return PIPC_OK;
 }
 
@@ -198,6 +204,7 @@ pipc_result pipci_wrapper_take(struct pipc_transport_ops *ops, const struct pipc
     }
     ops->traits = traits | PIPC_TRAIT_WRAPPER;
     ops->profile_bits = wrapped->profile_bits;
+    ops->unlisted_bits = wrapped->unlisted_bits;
     return PIPC_OK;
 }
 

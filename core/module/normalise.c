@@ -159,6 +159,11 @@ static pipc_result no_commit(void *channel, size_t len, const struct pipc_wait *
     return no_reserve(channel, len, wait, NULL, err);
 }
 
+static void no_wake(void *channel)
+{
+    (void)channel;
+}
+
 /* Takes an entry of the module, or the stub. */
 #define OR_STUB(entry, stub)    \
     do {                        \
@@ -191,6 +196,7 @@ void pipci_transport_normalise(const struct pipc_transport_ops *ops,
     OR_STUB(memory, no_memory);
     OR_STUB(reserve, no_reserve);
     OR_STUB(commit, no_commit);
+    OR_STUB(wake, no_wake);
 }
 
 static pipc_result no_build(const struct pipc_fields *fields, void *buf, size_t cap,

@@ -110,9 +110,10 @@ static pipc_result add_present(struct plan *plan, struct pipci_plane *plane,
     plane->transport = &instance->transport;
     plane->name = instance->module->name;
     plane->reason = "";
+    const uint32_t bits = instance->transport.bits & ~instance->transport.ops.unlisted_bits;
     if (plan->service->supported == 0)
-        plan->service->preferred = instance->transport.bits;
-    plan->service->supported |= instance->transport.bits;
+        plan->service->preferred = bits;
+    plan->service->supported |= bits;
     return PIPC_OK;
 }
 

@@ -118,12 +118,20 @@ pipc_result pipc_client_create(struct pipc_context *context, const char *run_dir
     client->allocator = pipci_context_allocator(context);
     client->times = default_times;
     /* A client that could not be aborted is none. */
+    result = pipci_mutex_init(&client->reach);
+    if (result != PIPC_OK) {
+        /* LCOV_EXCL_START: it cannot fail on any supported system */
+        pipci_free(client->allocator, client);
+        return no_memory(service, err);
+        /* LCOV_EXCL_STOP */
+    }
     result = pipci_event_init(&client->abort, err);
     if (result == PIPC_OK) {
         result = pipc_client_init(client, run_dir, service, config, err);
     }
     if (result != PIPC_OK) {
         pipci_event_done(&client->abort);
+        pipci_mutex_done(&client->reach);
         pipci_free(client->allocator, client);
         return result;
     }
@@ -168,6 +176,11 @@ void pipc_client_abort(struct pipc_client *client)
 {
     if (owns_event(client)) {
         pipci_event_set(&client->abort);
+        pipci_mutex_lock(&client->reach);
+        if (client->session) {
+            pipci_session_wake(client->session);
+        }
+        pipci_mutex_unlock(&client->reach);
     }
 }
 
@@ -203,6 +216,7 @@ void pipc_client_destroy(struct pipc_client *client)
     pipc_client_close(client);
     context = client->context;
     pipci_event_done(&client->abort);
+    pipci_mutex_done(&client->reach);
     pipci_free(client->allocator, client);
     pipci_context_release(context);
 }

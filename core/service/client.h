@@ -3,7 +3,8 @@
  * The client context as the files of the client share it: settings in force, state, what was
  * learned, the session.
  *
- * One owner at a time; only `abort` is touched by other threads, between create and destroy.
+ * One owner at a time; only `abort` is touched by other threads, between create and destroy, and
+ * under `reach` the session is woken by them.
  * Included by the client's own files, by the layer's tests, and by nobody else.
  */
 #ifndef PIPCI_CLIENT_H
@@ -39,6 +40,7 @@ struct pipc_client {
     struct pipc_context *context;
     const struct pipc_allocator *allocator;
     struct pipci_event abort; /* lives from create to destroy, so that abort may race with close */
+    struct pipci_mutex reach; /* held for a few instructions while `session` changes or is woken */
     struct pipci_client_times times;
 
     /* Of init; all defaults resolved. */

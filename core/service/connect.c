@@ -10,10 +10,20 @@
 
 #include <string.h>
 
+/* Abort, on any thread, wakes the session that is there. */
+static void set_session(struct pipc_client *client, struct pipc_session *session)
+{
+    pipci_mutex_lock(&client->reach);
+    client->session = session;
+    pipci_mutex_unlock(&client->reach);
+}
+
 void pipci_client_disconnect(struct pipc_client *client, uint32_t state)
 {
-    pipc_session_close(client->session);
-    client->session = NULL;
+    struct pipc_session *const session = client->session;
+
+    set_session(client, NULL);
+    pipc_session_close(session);
     client->response_len = 0;
     client->state = state;
 }
@@ -68,7 +78,7 @@ static void remember_session(struct pipc_client *client, struct pipc_session *se
     memset(&status, 0, sizeof(status));
     status.size = sizeof(status);
     pipc_session_status(session, &status);
-    client->session = session;
+    set_session(client, session);
     client->request_limit = status.max_request_payload_bytes;
     client->response_limit = status.max_response_payload_bytes;
     client->request_items = status.max_request_batch_items;

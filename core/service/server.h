@@ -46,7 +46,9 @@ enum {
     PIPCI_PHASE_CALLBACK = 1, /* is never interrupted */
     PIPCI_PHASE_SENDING = 2,  /* may be interrupted */
     PIPCI_PHASE_EVICTED =
-        3 /* was idle too long; its slot is gone, it ends without another answer */
+        3, /* was idle too long; its slot is gone, it ends without another answer */
+    PIPCI_PHASE_LEAVING = 4 /* lets its client read the last answer; ends by itself within the
+                               transport's bound and is not interrupted */
 };
 
 /* What a callback may ask for. `deadline_ns` is worked out at the first question. */
@@ -165,6 +167,8 @@ void pipci_worker_assign(struct pipci_worker *worker, struct pipc_session *sessi
 /* The slot is free from now on, though the last answer is still to be sent. True: the thread may
  * linger. */
 bool pipci_slot_linger(struct pipci_worker *worker);
+/* After stop: sessions whose data plane cannot sleep on the stop event look at it at once. */
+void pipci_workers_wake(struct pipc_server *server);
 /* Joins and frees the workers that have finished. By the acceptor, or when there is none. */
 void pipci_reap(struct pipc_server *server);
 /* In a forked child: frees all workers, whose threads do not exist here. */

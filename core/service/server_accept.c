@@ -294,6 +294,7 @@ static pipc_result enter(struct pipc_server *server, struct pipc_error *err)
 /* The server may be gone as soon as this returns. */
 static void leave(struct pipc_server *server)
 {
+    pipci_workers_wake(server);
     pipci_pending_drop(server);
     pipci_reap(server);
     __atomic_store_n(&server->counts.running, 0, __ATOMIC_RELAXED);

@@ -46,7 +46,8 @@ static uint32_t force(struct pipc_server *server)
         /* Pairs with the thread, which sets its phase before it looks at `forced`: one of the two
          * sees the other. */
         __atomic_store_n(&w->forced, 1, __ATOMIC_SEQ_CST);
-        if (w->session && __atomic_load_n(&w->phase, __ATOMIC_SEQ_CST) != PIPCI_PHASE_CALLBACK)
+        const uint32_t phase = __atomic_load_n(&w->phase, __ATOMIC_SEQ_CST);
+        if (w->session && phase != PIPCI_PHASE_CALLBACK && phase != PIPCI_PHASE_LEAVING)
             pipc_session_interrupt(w->session);
     }
     return count;
@@ -58,6 +59,7 @@ static bool end_all(struct pipc_server *server, uint32_t timeout_ms)
     const uint64_t deadline_ns = pipci_clock_ns() + timeout_ms * PIPC_NS_PER_MS;
     uint32_t forced = 0;
     pipci_event_set(&server->stop);
+    pipci_workers_wake(server);
     pipci_mutex_lock(&server->lock);
     while (server->running)
         pipci_cond_wait(&server->changed, &server->lock, PIPC_NEVER);

@@ -42,6 +42,13 @@ static pipc_result send_answer(struct pipci_worker *worker, const struct pipc_me
     return pipc_session_send(worker->session, &message, timeout_ms, PIPC_NO_HANDLE, NULL);
 }
 
+/* What was sent stays readable for as long as the transport keeps it for that. */
+static void let_read(struct pipci_worker *worker)
+{
+    __atomic_store_n(&worker->phase, PIPCI_PHASE_LEAVING, __ATOMIC_SEQ_CST);
+    pipc_session_finish(worker->session, PIPC_NO_HANDLE);
+}
+
 /* The last answer of a session: its slot is free before the client can read it. Beyond the number
  * of threads that may linger, the answer is sent if that needs no waiting. */
 static void send_last(struct pipci_worker *worker, const struct pipc_message *request,
@@ -51,7 +58,7 @@ static void send_last(struct pipci_worker *worker, const struct pipc_message *re
     worker->said_last = true;
     const uint64_t time_ms = lingers ? send_time_ms(worker) : PIPC_NOW;
     if (send_answer(worker, request, answer, time_ms) == PIPC_OK && lingers)
-        pipc_session_finish(worker->session, PIPC_NO_HANDLE);
+        let_read(worker);
 }
 
 static void tally(struct pipci_worker *worker, const struct pipc_message *request,
@@ -109,14 +116,16 @@ static bool serve_one(struct pipci_worker *worker)
 }
 
 /* Closing with unread requests would reset the connection and might destroy the last answer on its
- * way. */
+ * way. A data plane without a handle for requests knows itself whether something may be unread. */
 static void leave_at_stop(struct pipci_worker *worker)
 {
     struct pipci_poll poll = {.handle = worker->wait_handle, .want = PIPCI_POLL_READ};
     uint32_t ready = 0;
-    if (pipci_session_state(worker->session) == PIPC_SESSION_OPEN &&
-        pipci_poll(&poll, 1, PIPC_NOW, &ready) == PIPC_OK && ready)
-        pipc_session_finish(worker->session, PIPC_NO_HANDLE);
+    if (pipci_session_state(worker->session) != PIPC_SESSION_OPEN)
+        return;
+    if (!(pipci_session_traits(worker->session) & PIPC_TRAIT_WAIT_HANDLE) ||
+        (pipci_poll(&poll, 1, PIPC_NOW, &ready) == PIPC_OK && ready))
+        let_read(worker);
 }
 
 void pipci_session_serve(struct pipci_worker *worker)

@@ -287,6 +287,16 @@ bool pipci_slot_linger(struct pipci_worker *worker)
     return lingers;
 }
 
+void pipci_workers_wake(struct pipc_server *server)
+{
+    pipci_mutex_lock(&server->lock);
+    for (const struct pipci_worker *w = server->workers; w; w = w->next) {
+        if (w->session)
+            pipci_session_wake(w->session);
+    }
+    pipci_mutex_unlock(&server->lock);
+}
+
 /* Takes the finished workers out of the list. */
 static struct pipci_worker *take_finished(struct pipc_server *server)
 {

@@ -61,6 +61,10 @@ pipc_result pipci_handshake_run_wait(struct pipc_handshake **handshake,
                                      const struct pipc_wait *wait,
                                      struct pipc_session **ret_session, struct pipc_error *err);
 
+/* Who waits in the session looks at its abort flag at once, where the data plane cannot sleep on
+ * the handle. Any thread, until close is called; never blocks. */
+void pipci_session_wake(const struct pipc_session *session);
+
 /* The module that carries this session's messages, and its traits (PIPC_TRAIT_...). */
 uint32_t pipci_session_traits(const struct pipc_session *session);
 /* Agreed limits of the direction: payload and items that this side may send, and that it may get.

@@ -207,6 +207,11 @@ void pipc_session_interrupt(struct pipc_session *session)
         session->plane->ops.interrupt(session->channel);
 }
 
+void pipci_session_wake(const struct pipc_session *session)
+{
+    session->plane->ops.wake(session->channel);
+}
+
 void pipci_session_finish_wait(struct pipc_session *session, const struct pipc_wait *wait)
 {
     if (session)

@@ -87,7 +87,9 @@ struct pipc_upgrade_request {
 struct pipc_upgrade_failure {
     uint32_t size;
     uint32_t bits; /* bits that leave: this handshake (offer), the client's proposals (attach) */
-    uint64_t withdraw_ms; /* attach: for how long; PIPC_NEVER: for the life of the context */
+    /* attach: for how long; PIPC_NEVER: for the life of the context; 0: as long as the client
+     * withdraws what failed for a reason of its own that passes (Level 2: 60 s) */
+    uint64_t withdraw_ms;
 };
 
 /* Answer of `receive`. */
@@ -113,9 +115,10 @@ enum {
 struct pipc_transport_ops {
     uint32_t size;
     uint32_t traits;
-    uint32_t profile_bits; /* upgrade: bits 1-15 that this module implements, 0: assigned by
-                              configuration */
-    uint32_t reserved;
+    uint32_t profile_bits;  /* upgrade: bits 1-15 that this module implements, 0: assigned by
+                               configuration */
+    uint32_t unlisted_bits; /* those of profile_bits that a list of transports does not propose:
+                               they are used only where the caller's own mask names them */
 
     /* [B] Makes the endpoint and starts to listen; a stale one is reclaimed by the policy of
      * docs/level1-transport.md 4.2. Bounded, short waits are allowed (probing).
@@ -213,6 +216,10 @@ struct pipc_transport_ops {
                            struct pipc_error *err);
     pipc_result (*commit)(void *channel, size_t len, const struct pipc_wait *wait,
                           struct pipc_error *err);
+    /* [C][o] Any thread, until close is called; never blocks; not sticky: who waits on this channel
+     * looks at the flag of its abort object at once. For channels that cannot sleep on a handle; a
+     * missing entry says that the abort handle alone wakes. */
+    void (*wake)(void *channel);
 };
 
 /* listener_close, close: this is a child of the process that made the object. */
