@@ -118,20 +118,12 @@ pipc_result pipc_client_create(struct pipc_context *context, const char *run_dir
     client->allocator = pipci_context_allocator(context);
     client->times = default_times;
     /* A client that could not be aborted is none. */
-    result = pipci_mutex_init(&client->reach);
-    if (result != PIPC_OK) {
-        /* LCOV_EXCL_START: it cannot fail on any supported system */
-        pipci_free(client->allocator, client);
-        return no_memory(service, err);
-        /* LCOV_EXCL_STOP */
-    }
     result = pipci_event_init(&client->abort, err);
     if (result == PIPC_OK) {
         result = pipc_client_init(client, run_dir, service, config, err);
     }
     if (result != PIPC_OK) {
         pipci_event_done(&client->abort);
-        pipci_mutex_done(&client->reach);
         pipci_free(client->allocator, client);
         return result;
     }
@@ -172,15 +164,20 @@ static bool owns_event(const struct pipc_client *client)
            pipci_context_check_process(client->context, NULL) == PIPC_OK;
 }
 
+/* No lock, because a signal handler may come here on the owner's own thread. Who closes the session
+ * takes it out of reach first and then waits until nobody is inside. */
 void pipc_client_abort(struct pipc_client *client)
 {
+    const struct pipc_session *session;
+
     if (owns_event(client)) {
         pipci_event_set(&client->abort);
-        pipci_mutex_lock(&client->reach);
-        if (client->session) {
-            pipci_session_wake(client->session);
+        __atomic_add_fetch(&client->reaching, 1, __ATOMIC_SEQ_CST);
+        session = __atomic_load_n(&client->reachable, __ATOMIC_SEQ_CST);
+        if (session) {
+            pipci_session_wake(session);
         }
-        pipci_mutex_unlock(&client->reach);
+        __atomic_sub_fetch(&client->reaching, 1, __ATOMIC_RELEASE);
     }
 }
 
@@ -216,7 +213,6 @@ void pipc_client_destroy(struct pipc_client *client)
     pipc_client_close(client);
     context = client->context;
     pipci_event_done(&client->abort);
-    pipci_mutex_done(&client->reach);
     pipci_free(client->allocator, client);
     pipci_context_release(context);
 }

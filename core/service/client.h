@@ -3,8 +3,8 @@
  * The client context as the files of the client share it: settings in force, state, what was
  * learned, the session.
  *
- * One owner at a time; only `abort` is touched by other threads, between create and destroy, and
- * under `reach` the session is woken by them.
+ * One owner at a time; only `abort`, `reachable` and `reaching` are touched by other threads and by
+ * signal handlers, between create and destroy.
  * Included by the client's own files, by the layer's tests, and by nobody else.
  */
 #ifndef PIPCI_CLIENT_H
@@ -40,7 +40,8 @@ struct pipc_client {
     struct pipc_context *context;
     const struct pipc_allocator *allocator;
     struct pipci_event abort; /* lives from create to destroy, so that abort may race with close */
-    struct pipci_mutex reach; /* held for a few instructions while `session` changes or is woken */
+    struct pipc_session *reachable; /* atomic: `session`, for those who abort */
+    uint32_t reaching; /* atomic: threads that are waking it; none is left when it is closed */
     struct pipci_client_times times;
 
     /* Of init; all defaults resolved. */

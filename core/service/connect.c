@@ -10,12 +10,20 @@
 
 #include <string.h>
 
-/* Abort, on any thread, wakes the session that is there. */
+#define REACH_PAUSE_NS UINT64_C(20000)
+
+/* Abort, on any thread, wakes the session that is there; with NULL, nobody touches the one that was
+ * there any more when this returns. */
 static void set_session(struct pipc_client *client, struct pipc_session *session)
 {
-    pipci_mutex_lock(&client->reach);
     client->session = session;
-    pipci_mutex_unlock(&client->reach);
+    __atomic_store_n(&client->reachable, session, __ATOMIC_SEQ_CST);
+    while (!session && __atomic_load_n(&client->reaching, __ATOMIC_SEQ_CST) != 0) {
+        const struct pipc_wait pause =
+            pipci_wait_make(pipci_clock_ns() + REACH_PAUSE_NS, PIPC_NO_HANDLE, NULL);
+
+        (void)pipci_sleep(&pause);
+    }
 }
 
 void pipci_client_disconnect(struct pipc_client *client, uint32_t state)

@@ -134,7 +134,7 @@ PIPC_API void pipc_client_status(const struct pipc_client *client,
 PIPC_API void pipc_client_set_call_timeout(struct pipc_client *client, uint32_t timeout_ms);
 
 /* Sticky; wakes a call or refresh in progress, which then returns PIPC_ERR_ABORTED. Any thread,
- * never blocks. Level 2, 4.9. */
+ * never blocks; async-signal-safe. Level 2, 4.9. */
 PIPC_API void pipc_client_abort(struct pipc_client *client);
 PIPC_API void pipc_client_clear_abort(struct pipc_client *client);
 
