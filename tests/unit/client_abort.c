@@ -7,6 +7,7 @@
 #include "test.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <unistd.h>
 
 /* A thread that aborts once the server has seen what the test waits for. */
@@ -17,8 +18,18 @@ struct aborter {
     uint32_t hellos;
     uint32_t requests;
     uint32_t pause_ms; /* then, so that the client really waits */
+    bool by_signal;    /* the owner's own thread aborts, in a handler */
+    pthread_t owner;
     uint64_t at;
 };
+
+static struct pipc_client *signalled;
+
+static void on_signal(int number)
+{
+    (void)number;
+    pipc_client_abort(signalled);
+}
 
 static void *abort_later(void *arg)
 {
@@ -28,12 +39,20 @@ static void *abort_later(void *arg)
         usleep(500);
     usleep(a->pause_ms * 1000);
     a->at = test_now_ms();
-    pipc_client_abort(a->client);
+    if (a->by_signal)
+        pthread_kill(a->owner, SIGUSR1);
+    else
+        pipc_client_abort(a->client);
     return NULL;
 }
 
 static void start(struct aborter *a)
 {
+    struct sigaction act = {.sa_handler = on_signal};
+
+    signalled = a->client;
+    a->owner = pthread_self();
+    CHECK(sigaction(SIGUSR1, &act, NULL) == 0);
     CHECK(pthread_create(&a->thread, NULL, abort_later, a) == 0);
 }
 
@@ -77,6 +96,14 @@ TEST(client_abort, wakes_a_call_that_waits_for_its_answer)
     static const struct script_conn plan = {.answer_count = 1,
                                             .answers = {{.what = SCRIPT_SILENT}}};
     struct aborter a = {.requests = 1, .pause_ms = 20};
+    aborted_call(&plan, NULL, &a, 1);
+}
+
+TEST(client_abort, from_a_signal_handler_on_the_owners_thread_wakes_its_call)
+{
+    static const struct script_conn plan = {.answer_count = 1,
+                                            .answers = {{.what = SCRIPT_SILENT}}};
+    struct aborter a = {.requests = 1, .pause_ms = 20, .by_signal = true};
     aborted_call(&plan, NULL, &a, 1);
 }
 
