@@ -24,9 +24,8 @@
 
 /* Turns of a spin before the first look at clock and abort, and between two later ones. One turn
  * with its pause takes some 10 to 50 ns. */
-#define SPIN_BLIND   64u
-#define SPIN_TURNS   32u
-#define SPIN_TURN_NS 20u
+#define SPIN_BLIND 64u
+#define SPIN_TURNS 32u
 /* Where only a system call tells of an abort, the time between two of them. */
 #define SPIN_POLL_NS UINT64_C(50000)
 /* Turns of the sleeping loop without a publication from which on it pauses (9.2). */
@@ -168,33 +167,35 @@ static bool owner_is_alive(const struct shm_channel *channel)
 
 /* ---- spinning ---- */
 
-/* Found in so many turns of `turns`; 0: not. */
-static uint32_t poll_word(const struct shm_channel *channel, uint32_t turns, uint64_t *ret_seq)
+static bool poll_word(const struct shm_channel *channel, uint32_t turns, uint64_t *ret_seq)
 {
-    for (uint32_t turn = 1; turn <= turns; turn++) {
+    while (turns-- > 0) {
         pipc_cpu_pause();
         if (shm_arrived(channel, ret_seq))
-            return turn;
+            return true;
     }
-    return 0;
+    return false;
 }
 
-/* Spins for as long as it pays; TIMEOUT: nothing came. An answer within the first turns costs no
- * look at the clock. */
+/* Some turns without a look at the clock, which costs more than they do. */
+static bool spin_blind(struct shm_channel *channel, uint64_t *ret_seq)
+{
+    if (!pipc_waiter_expects(&channel->waiter) || !poll_word(channel, SPIN_BLIND, ret_seq))
+        return false;
+    pipc_waiter_note_quick(&channel->waiter);
+    return true;
+}
+
+/* Spins for as long as it pays; TIMEOUT: nothing came. */
 static pipc_result spin(struct waiting *w, uint64_t budget, uint64_t *ret_seq)
 {
     struct shm_channel *const c = w->channel;
     const struct pipc_host *const host = c->instance->host;
-    uint32_t turn = poll_word(c, SPIN_BLIND, ret_seq);
-    uint64_t began, polled;
+    const uint64_t began = w->now;
+    uint64_t polled = began;
     pipc_result result = PIPC_OK;
 
-    if (turn != 0) {
-        pipc_waiter_note_spin(&c->waiter, (uint64_t)turn * SPIN_TURN_NS);
-        return PIPC_OK;
-    }
-    began = polled = w->now = host->clock_ns(host);
-    while (turn == 0) {
+    while (w->now - began < budget && w->now < w->deadline) {
         if (only_handle_tells(w->wait) && w->now - polled >= SPIN_POLL_NS) {
             result = look_abort(w->wait, 0);
             polled = w->now;
@@ -205,14 +206,13 @@ static pipc_result spin(struct waiting *w, uint64_t budget, uint64_t *ret_seq)
             result = PIPC_ERR_ABORTED;
         if (result != PIPC_OK)
             return result;
-        if (w->now - began >= budget || w->now >= w->deadline)
-            return PIPC_ERR_TIMEOUT;
-        turn = poll_word(c, SPIN_TURNS, ret_seq);
-        if (turn == 0)
-            w->now = host->clock_ns(host);
+        if (poll_word(c, SPIN_TURNS, ret_seq)) {
+            pipc_waiter_note_spin(&c->waiter);
+            return PIPC_OK;
+        }
+        w->now = host->clock_ns(host);
     }
-    pipc_waiter_note_spin(&c->waiter, w->now - began + (uint64_t)SPIN_BLIND * SPIN_TURN_NS);
-    return PIPC_OK;
+    return PIPC_ERR_TIMEOUT;
 }
 
 /* ---- sleeping ---- */
@@ -305,16 +305,14 @@ static void date_answer(struct shm_channel *channel, uint64_t now)
     }
 }
 
+/* `w->now` is the time of the call. */
 static pipc_result sleep_message(struct waiting *w, uint64_t *ret_seq)
 {
     struct shm_channel *const c = w->channel;
-    const struct pipc_host *const host = c->instance->host;
-    const uint64_t began = host->clock_ns(host);
     pipc_result result = look_abort(w->wait, 0);
 
-    date_answer(c, began);
-    w->now = began;
-    w->slice_end = began + SHM_SLICE_NS;
+    date_answer(c, w->now);
+    w->slice_end = w->now + SHM_SLICE_NS;
     if (result == PIPC_OK && shm_interrupted(c))
         result = PIPC_ERR_ABORTED;
     if (result != PIPC_OK)
@@ -322,7 +320,7 @@ static pipc_result sleep_message(struct waiting *w, uint64_t *ret_seq)
     if (w->now >= w->deadline)
         return shm_arrived(c, ret_seq) ? PIPC_OK : (pipc_result)PIPC_ERR_TIMEOUT;
     result = sleep_until(w, ret_seq);
-    pipc_waiter_note_slept(&c->waiter, w->now - began, result == PIPC_OK);
+    pipc_waiter_note_slept(&c->waiter, result == PIPC_OK);
     return result;
 }
 
@@ -331,6 +329,7 @@ static void begin(struct waiting *w, struct shm_channel *channel, const struct p
     w->channel = channel;
     w->wait = wait;
     w->deadline = deadline_of(wait);
+    w->now = channel->instance->host->clock_ns(channel->instance->host);
     w->turns = 0;
     w->slices = 0;
 }
@@ -363,13 +362,13 @@ pipc_result shm_wait_message(struct shm_channel *channel, const struct pipc_wait
         return PIPC_OK;
     if (wait && wait->deadline_ns == PIPC_NOW)
         return look_once(channel, ret_seq);
+    if (spin_blind(channel, ret_seq))
+        return PIPC_OK;
     begin(&w, channel, wait);
-    budget = pipc_waiter_spin_budget(&channel->waiter);
-    if (budget != 0) {
-        result = spin(&w, budget < SHM_SLICE_NS ? budget : SHM_SLICE_NS, ret_seq);
-        if (result != PIPC_ERR_TIMEOUT)
-            return result;
-    }
+    budget = pipc_waiter_begin(&channel->waiter, w.now);
+    result = spin(&w, budget < SHM_SLICE_NS ? budget : SHM_SLICE_NS, ret_seq);
+    if (result != PIPC_ERR_TIMEOUT)
+        return result;
     return sleep_message(&w, ret_seq);
 }
 

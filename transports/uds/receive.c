@@ -7,6 +7,9 @@
  */
 #include "uds.h"
 
+/* Turns of a spin between two looks at the clock; one turn is a system call. */
+#define SPIN_TURNS 4u
+
 /* One receiving call. */
 struct taking {
     struct uds_channel *channel;
@@ -76,28 +79,30 @@ static pipc_result take_spinning(struct taking *taking)
 }
 
 /* Spins for as long as it pays: anything but TIMEOUT ends the wait. */
-static pipc_result spin(struct taking *taking, uint64_t began)
+static pipc_result spin(struct taking *taking, uint64_t began, uint64_t budget)
 {
     struct uds_channel *channel = taking->channel;
     const struct pipc_host *host = channel->instance->host;
     const uint64_t deadline = taking->wait ? taking->wait->deadline_ns : PIPC_NEVER;
-    const uint64_t budget = pipc_waiter_spin_budget(&channel->waiter);
     uint64_t now = began;
     pipc_result result;
+    unsigned turn;
 
     while (now - began < budget && now < deadline) {
-        pipc_cpu_pause();
-        result = take_spinning(taking);
+        for (turn = 0; turn < SPIN_TURNS; turn++) {
+            pipc_cpu_pause();
+            result = take_spinning(taking);
+            if (result == PIPC_OK)
+                pipc_waiter_note_spin(&channel->waiter);
+            if (result != PIPC_ERR_TIMEOUT)
+                return result;
+        }
         now = host->clock_ns(host);
-        if (result == PIPC_OK)
-            pipc_waiter_note_spin(&channel->waiter, now - began);
-        if (result != PIPC_ERR_TIMEOUT)
-            return result;
     }
     return PIPC_ERR_TIMEOUT;
 }
 
-static pipc_result sleep_until(struct taking *taking, uint64_t began, struct uds_sleep *sleep)
+static pipc_result sleep_until(struct taking *taking, struct uds_sleep *sleep)
 {
     struct uds_channel *channel = taking->channel;
     pipc_result result;
@@ -110,25 +115,25 @@ static pipc_result sleep_until(struct taking *taking, uint64_t began, struct uds
         if (result != PIPC_ERR_TIMEOUT)
             break;
     } while (!uds_interrupted(channel));
-    pipc_waiter_note_slept(&channel->waiter, sleep->host->clock_ns(sleep->host) - began,
-                           result == PIPC_OK);
+    pipc_waiter_note_slept(&channel->waiter, result == PIPC_OK);
     return result;
 }
 
 /* Nothing was there at the first try. */
 static pipc_result wait_for_packet(struct taking *taking, struct uds_sleep *sleep)
 {
-    const struct pipc_host *host = taking->channel->instance->host;
+    struct uds_channel *channel = taking->channel;
+    const struct pipc_host *host = channel->instance->host;
     uint64_t began;
     pipc_result result;
 
     if (taking->wait && taking->wait->deadline_ns == PIPC_NOW)
         return PIPC_ERR_TIMEOUT;
     began = host->clock_ns(host);
-    result = spin(taking, began);
+    result = spin(taking, began, pipc_waiter_begin(&channel->waiter, began));
     if (result != PIPC_ERR_TIMEOUT)
         return result;
-    return sleep_until(taking, began, sleep);
+    return sleep_until(taking, sleep);
 }
 
 static pipc_result finish_taking(struct taking *taking, const struct uds_sleep *sleep,

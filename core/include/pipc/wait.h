@@ -25,19 +25,27 @@ struct pipc_waiter {
     uint64_t spins;         /* waits that ended while spinning */
     uint64_t sleeps;        /* waits that went to sleep */
     uint64_t wakeups;       /* sleeps that ended because something came */
-    uint64_t sleep_cost_ns; /* measured cost of one sleep, from the host */
-    uint64_t estimate_ns;   /* moving estimate of the last waits */
+    uint64_t sleep_cost_ns; /* measured cost of one sleep, from the host, within bounds */
+    uint64_t period_ns;     /* moving estimate of the time from one wait to the next */
+    uint64_t began_ns;      /* when the last wait began that looked at the clock; 0: none yet */
+    uint32_t waits;         /* since then, that did not */
     uint32_t spin_us;       /* option: PIPC_SPIN_ADAPTIVE, PIPC_SPIN_OFF or microseconds */
     uint32_t cpus;          /* usable CPUs, from the host */
-    uint32_t slept_in_row;  /* waits that slept, one after the other */
+    uint32_t slept_in_row;  /* dense waits that slept, one after the other */
     uint32_t skipped;       /* waits since the last try of a spin that was given up */
+    uint32_t reserved;
 };
 
-/* A measured cost above this is taken for noise of a loaded machine. */
+/* A measured cost above this is taken for noise of a loaded machine; one below for that of a
+ * wake-up on the same CPU, which is cheaper than one by another. */
+#define PIPC_SPIN_COST_MIN_NS UINT64_C(20000)
 #define PIPC_SPIN_COST_MAX_NS UINT64_C(200000)
+/* Waits are dense when the next one begins within the time of so many sleeps. */
+#define PIPC_SPIN_DENSE 4u
 /* Waits that slept, one after the other, after which spinning is given up ... */
 #define PIPC_SPIN_GIVE_UP 8u
-/* ... and then tried again in one of so many waits. */
+/* ... and then tried again, for the time of two sleeps, in one of so many waits: the other side may
+ * be asleep at that moment. */
 #define PIPC_SPIN_RETRY 64u
 
 /* Whether the caller asked to stop, as far as the flag tells: 1 or 0. Without a flag nothing is
@@ -66,73 +74,113 @@ static inline void pipc_cpu_pause(void)
 static inline void pipc_waiter_init(struct pipc_waiter *waiter, uint32_t spin_us, uint32_t cpus,
                                     uint64_t sleep_cost_ns)
 {
+    if (sleep_cost_ns < PIPC_SPIN_COST_MIN_NS)
+        sleep_cost_ns = PIPC_SPIN_COST_MIN_NS;
+    if (sleep_cost_ns > PIPC_SPIN_COST_MAX_NS)
+        sleep_cost_ns = PIPC_SPIN_COST_MAX_NS;
     waiter->spins = 0;
     waiter->sleeps = 0;
     waiter->wakeups = 0;
-    waiter->sleep_cost_ns =
-        sleep_cost_ns > PIPC_SPIN_COST_MAX_NS ? PIPC_SPIN_COST_MAX_NS : sleep_cost_ns;
-    waiter->estimate_ns = 0;
+    waiter->sleep_cost_ns = sleep_cost_ns;
+    waiter->period_ns = 0;
+    waiter->began_ns = 0;
+    waiter->waits = 0;
     waiter->spin_us = spin_us;
     waiter->cpus = cpus;
     waiter->slept_in_row = 0;
     waiter->skipped = 0;
+    waiter->reserved = 0;
 }
 
-/* Nanoseconds to spin before this wait sleeps; 0: sleep at once. Called once per wait that did not
- * end at the first look. Never above the cost of one sleep when adaptive, so that a wrong guess
- * costs at most twice the better choice. */
-static inline uint64_t pipc_waiter_spin_budget(struct pipc_waiter *waiter)
+/* Whether messages follow each other closely. What counts is the time from wait to wait, which both
+ * sides see alike: an answer that comes soon is no reason to spin when the next question is far
+ * off, since the other side sleeps by then and the spin costs more of the CPU than the sleep that
+ * it saves. */
+static inline int pipc_waiter_dense_(const struct pipc_waiter *waiter)
 {
+    return waiter->period_ns <= PIPC_SPIN_DENSE * waiter->sleep_cost_ns;
+}
+
+/* Whether a few turns of spinning are worth more than a look at the clock. For channels whose turn
+ * is cheap: they spin some turns first, end with pipc_waiter_note_quick if that was enough, and
+ * otherwise go on with pipc_waiter_begin. */
+static inline int pipc_waiter_expects(const struct pipc_waiter *waiter)
+{
+    if (waiter->spin_us == PIPC_SPIN_OFF || waiter->cpus <= 1)
+        return 0;
+    return waiter->spin_us != PIPC_SPIN_ADAPTIVE ||
+           (pipc_waiter_dense_(waiter) && waiter->slept_in_row < PIPC_SPIN_GIVE_UP);
+}
+
+/* Takes the time since the last wait into the moving estimate: a quarter of the way to what was
+ * seen. A long pause counts as four times what is dense, so that a few short ones are enough to
+ * expect short ones again. */
+static inline void pipc_waiter_learn_(struct pipc_waiter *waiter, uint64_t now_ns)
+{
+    const uint64_t most = 4u * PIPC_SPIN_DENSE * waiter->sleep_cost_ns;
+    uint64_t seen = now_ns - waiter->began_ns;
+
+    if (waiter->began_ns != 0) {
+        seen /= waiter->waits + 1u;
+        if (seen > most)
+            seen = most;
+        if (seen >= waiter->period_ns)
+            waiter->period_ns += (seen - waiter->period_ns + 3u) / 4u;
+        else
+            waiter->period_ns -= (waiter->period_ns - seen + 3u) / 4u;
+    }
+    waiter->began_ns = now_ns;
+    waiter->waits = 0;
+}
+
+/* A wait that did not end at the first look begins now. Nanoseconds to spin before it sleeps; 0:
+ * sleep at once. When adaptive, never above the cost of one sleep, so that a wrong guess costs at
+ * most twice the better choice, but for the rare new try of one that was given up. */
+static inline uint64_t pipc_waiter_begin(struct pipc_waiter *waiter, uint64_t now_ns)
+{
+    pipc_waiter_learn_(waiter, now_ns);
     if (waiter->spin_us == PIPC_SPIN_OFF || waiter->cpus <= 1)
         return 0; /* on one CPU the one that is waited for cannot run meanwhile */
     if (waiter->spin_us != PIPC_SPIN_ADAPTIVE)
         return (uint64_t)waiter->spin_us * 1000u;
-    if (waiter->estimate_ns > waiter->sleep_cost_ns)
-        return 0; /* idle or sparse: the answer is not expected soon */
-    if (waiter->slept_in_row >= PIPC_SPIN_GIVE_UP) {
-        waiter->skipped++;
-        if (waiter->skipped < PIPC_SPIN_RETRY)
-            return 0;
-        waiter->skipped = 0;
-    }
-    return waiter->sleep_cost_ns;
+    if (!pipc_waiter_dense_(waiter))
+        return 0;
+    if (waiter->slept_in_row < PIPC_SPIN_GIVE_UP)
+        return waiter->sleep_cost_ns;
+    waiter->skipped++;
+    if (waiter->skipped < PIPC_SPIN_RETRY)
+        return 0;
+    waiter->skipped = 0;
+    return 2u * waiter->sleep_cost_ns;
 }
 
-/* Takes one wait into the moving estimate: a quarter of the way to what was seen. A long wait
- * counts as four sleeps at most, so that a few short ones are enough to expect short ones again. */
-static inline void pipc_waiter_learn_(struct pipc_waiter *waiter, uint64_t seen_ns)
-{
-    const uint64_t most = 4u * waiter->sleep_cost_ns;
-
-    if (seen_ns > most)
-        seen_ns = most;
-    if (seen_ns >= waiter->estimate_ns)
-        waiter->estimate_ns += (seen_ns - waiter->estimate_ns + 3u) / 4u;
-    else
-        waiter->estimate_ns -= (waiter->estimate_ns - seen_ns + 3u) / 4u;
-}
-
-/* The wait ended while spinning, `waited_ns` after it began. */
-static inline void pipc_waiter_note_spin(struct pipc_waiter *waiter, uint64_t waited_ns)
+/* The wait ended while spinning. */
+static inline void pipc_waiter_note_spin(struct pipc_waiter *waiter)
 {
     waiter->spins++;
     waiter->slept_in_row = 0;
     waiter->skipped = 0;
-    pipc_waiter_learn_(waiter, waited_ns);
 }
 
-/* The wait slept, and ended `waited_ns` after it began; `woken`: because something came, not by
- * deadline or abort. What the sleep itself cost is taken off: spinning would not have waited for
- * that. */
-static inline void pipc_waiter_note_slept(struct pipc_waiter *waiter, uint64_t waited_ns, int woken)
+/* The same, before the clock was looked at. */
+static inline void pipc_waiter_note_quick(struct pipc_waiter *waiter)
+{
+    waiter->spins++;
+    waiter->waits++;
+    waiter->slept_in_row = 0;
+}
+
+/* The wait slept; `woken`: it ended because something came, not by deadline or abort. Sleeps between
+ * sparse messages say nothing of whether spinning pays when they are dense. */
+static inline void pipc_waiter_note_slept(struct pipc_waiter *waiter, int woken)
 {
     waiter->sleeps++;
     if (woken)
         waiter->wakeups++;
-    if (waiter->slept_in_row < PIPC_SPIN_GIVE_UP)
+    if (!pipc_waiter_dense_(waiter))
+        waiter->slept_in_row = 0;
+    else if (waiter->slept_in_row < PIPC_SPIN_GIVE_UP)
         waiter->slept_in_row++;
-    pipc_waiter_learn_(waiter,
-                       waited_ns > waiter->sleep_cost_ns ? waited_ns - waiter->sleep_cost_ns : 0);
 }
 
 #ifdef __cplusplus
