@@ -89,26 +89,59 @@ static pipc_result configure(const struct options *o, const char *service,
     return r;
 }
 
-static int open_with(const struct options *o, const char *service,
-                     struct pipc_context **ret_context)
+/* Above the command line: what one command wants of one context. */
+static pipc_result configure_more(const struct context_more *more, const char *service,
+                                  struct pipc_config *config, struct pipc_error *err)
 {
-    struct pipc_open_options options = {.size = sizeof(options), .log = on_log};
-    struct pipc_error err = PIPC_ERROR_INIT;
+    char section[256];
+    pipc_result r = PIPC_OK;
+
+    if (more->transport) {
+        snprintf(section, sizeof(section), "service.%s", service);
+        r = pipc_config_set(config, section, "transports", more->transport, err);
+    }
+    if (r == PIPC_OK && more->spin) {
+        snprintf(section, sizeof(section), "transport.%s", more->transport);
+        r = pipc_config_set(config, section, "spin", more->spin, err);
+    }
+    return r;
+}
+
+pipc_result context_make(const struct options *o, const char *service,
+                         const struct context_more *more, struct pipc_context **ret_context,
+                         struct pipc_error *err)
+{
+    struct pipc_open_options options = {
+        .size = sizeof(options), .log = on_log, .allocator = more->allocator};
     struct pipc_config *config;
     pipc_result r = pipc_config_new(NULL, &config);
 
-    if (r != PIPC_OK)
-        return complain(EXIT_FAILED, "%s", pipc_result_text(r));
+    if (r != PIPC_OK) {
+        err->result = r;
+        return r;
+    }
     options.log_arg = (void *)(uintptr_t)&o->verbose;
     /* Commands that only look must work where a module is broken: that is what they are asked for.
      */
     if (strcmp(o->command, "info") == 0 || strcmp(o->command, "decode") == 0 ||
         strcmp(o->command, "encode") == 0)
         options.flags = PIPC_OPEN_INSPECT;
-    r = configure(o, service, config, &err);
+    r = configure(o, service, config, err);
     if (r == PIPC_OK)
-        r = pipc_open(config, &options, ret_context, &err);
+        r = configure_more(more, service, config, err);
+    if (r == PIPC_OK)
+        r = pipc_open(config, &options, ret_context, err);
     pipc_config_free(config);
+    return r;
+}
+
+static int open_with(const struct options *o, const char *service,
+                     struct pipc_context **ret_context)
+{
+    const struct context_more none = {0};
+    struct pipc_error err = PIPC_ERROR_INIT;
+    const pipc_result r = context_make(o, service, &none, ret_context, &err);
+
     return r == PIPC_OK ? -1 : fail(o, &err, exit_of(r));
 }
 

@@ -234,7 +234,8 @@ int main(int argc, char **argv)
         int (*run)(const struct options *o);
     } commands[] = {{"info", command_info},     {"serve", command_serve},
                     {"call", command_call},     {"watch", command_watch},
-                    {"decode", command_decode}, {"encode", command_encode}};
+                    {"decode", command_decode}, {"encode", command_encode},
+                    {"bench", command_bench}};
     struct options o;
     int code;
 

@@ -71,7 +71,20 @@ static const struct option_row rows[] = {
     {"find", TEXT, AT(find), 0, 0, 0, " watch ", "NAME", "show items of this name alone"},
     {"hex", FLAG, AT(hex), 0, 0, 0, " decode encode ", NULL, "bytes as hexadecimal text"},
     {"lines", FLAG, AT(lines), 0, 0, 0, " decode encode ", NULL, "one case a line"},
-    {"items", NUMBER, AT(items), AT(items_given), 0, U32, " decode ", "N", "item count of a batch"},
+    {"items", NUMBER, AT(items), AT(items_given), 0, U32, " decode bench ", "N",
+     "item count of a batch or a snapshot"},
+    {"duration", TEXT, AT(duration), 0, 0, 0, " bench ", "S",
+     "seconds that each side of a comparison is measured"},
+    {"rounds", NUMBER, AT(rounds), 0, 1, 101, " bench ", "N", "slices that this is split into"},
+    {"rate", NUMBER, AT(rate), AT(rate_given), 0, 10000000, " bench ", "N",
+     "target rate a second, 0: full speed"},
+    {"depth", NUMBER, AT(depth), 0, 1, 1024, " bench ", "N", "requests outstanding of a pipeline"},
+    {"spin", TEXT, AT(spin), 0, 0, 0, " bench ", "A,B", "adaptive, off or microseconds"},
+    {"level", TEXT, AT(level), 0, 0, 0, " bench ", "A,B", "levels to measure: l1, l2, l3"},
+    {"pin", TEXT, AT(pin), 0, 0, 0, " bench ", "C,S", "CPUs of client and server"},
+    {"csv", FLAG, AT(csv), 0, 0, 0, " bench ", NULL, "comma-separated values"},
+    {"no-server", FLAG, AT(no_server), 0, 0, 0, " bench ", NULL,
+     "measure a server that is already running"},
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
@@ -85,6 +98,7 @@ static const struct {
     {"watch", "KIND", "keep a cache of a snapshot kind and show it"},
     {"decode", "STRUCTURE [FILE | -]", "bytes to fields"},
     {"encode", "STRUCTURE [FILE | -]", "fields (JSON) to bytes"},
+    {"bench", "[SCENARIO...]", "throughput, latency and CPU time, next to the raw exchange"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
