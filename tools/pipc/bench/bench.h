@@ -161,6 +161,9 @@ void row_end(struct row *row);
 struct figures contender_median(const struct contender *c, uint32_t rounds);
 /* Median over the rounds of the ratio of throughputs, floor and contender of the same round. */
 double contender_ratio(const struct contender *c, const struct contender *floor, uint32_t rounds);
+/* The same of the median times, which a machine with other work disturbs less. */
+double contender_ratio_p50(const struct contender *c, const struct contender *floor,
+                           uint32_t rounds);
 /* Nanoseconds an item of a batch costs beyond one call of the same level in the same rounds. False:
  * no batch. */
 bool contender_item_ns(const struct row *row, const struct contender *c, double *ret_ns);

@@ -47,6 +47,8 @@ static void settings_fill(const struct increment *s, struct pipc_session_setting
         ret->max_request_batch_items = items;
     if (items > 1 && !ret->max_request_payload_bytes)
         ret->max_request_payload_bytes = increment_len(items);
+    if (items > 1 && !ret->max_response_payload_bytes)
+        ret->max_response_payload_bytes = increment_len(items);
 }
 
 uint32_t increment_len(uint32_t items)

@@ -50,6 +50,7 @@ static void add_floor(struct json_object *object, const struct row *row, const s
 
     add(object, "floor", floor ? real(f.throughput, 1) : NULL);
     add(object, "ratio_to_floor", floor ? real(contender_ratio(c, floor, rounds), 4) : NULL);
+    add(object, "ratio_p50", floor ? real(contender_ratio_p50(c, floor, rounds), 4) : NULL);
     add(object, "floor_kind", text_or_null(floor ? floor->name : NULL));
     add(object, "floor_p50_us", floor ? us(f.p50) : NULL);
     add(object, "floor_p99_us", floor ? us(f.p99) : NULL);
@@ -87,9 +88,9 @@ static struct json_object *row_object(const struct row *row, const struct conten
     if (c) {
         add_floor(object, row, c);
     } else {
-        static const char *const names[] = {"floor",           "ratio_to_floor", "floor_kind",
-                                            "floor_p50_us",    "floor_p99_us",   "floor_client_cpu",
-                                            "floor_server_cpu"};
+        static const char *const names[] = {
+            "floor",        "ratio_to_floor", "ratio_p50",        "floor_kind",
+            "floor_p50_us", "floor_p99_us",   "floor_client_cpu", "floor_server_cpu"};
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
             add(object, names[i], NULL);
     }
@@ -232,9 +233,10 @@ static void line_print(const struct row *row, const struct contender *c)
     else
         printf(" %8s", "-");
     if (floor)
-        printf(" %6.2f", contender_ratio(c, floor, row->bench->rounds));
+        printf(" %6.2f %6.2f", contender_ratio(c, floor, row->bench->rounds),
+               contender_ratio_p50(c, floor, row->bench->rounds));
     else
-        printf(" %6s", "");
+        printf(" %6s %6s", "", "");
     notes_print(row, c, &f);
     putchar('\n');
 }
@@ -260,8 +262,8 @@ static void people_print(const struct row *row)
             continue;
         }
         if (!headed)
-            printf("  %-20s %11s %10s %10s %10s %10s %8s %8s %6s\n", "", "a second", "p50", "p95",
-                   "p99", "p99.9", "client", "server", "ratio");
+            printf("  %-20s %11s %10s %10s %10s %10s %8s %8s %6s %6s\n", "", "a second", "p50",
+                   "p95", "p99", "p99.9", "client", "server", "ratio", "of p50");
         headed = true;
         if (!c->hidden)
             line_print(row, c);

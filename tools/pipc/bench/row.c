@@ -113,6 +113,19 @@ double contender_ratio(const struct contender *c, const struct contender *floor,
     return median_of(values, count);
 }
 
+double contender_ratio_p50(const struct contender *c, const struct contender *floor,
+                           uint32_t rounds)
+{
+    double values[ROUNDS_MOST];
+    size_t count = 0;
+
+    for (uint32_t r = 0; r < rounds; r++) {
+        if (c->rounds[r].p50 > 0)
+            values[count++] = floor->rounds[r].p50 / c->rounds[r].p50;
+    }
+    return median_of(values, count);
+}
+
 bool contender_item_ns(const struct row *row, const struct contender *c, double *ret_ns)
 {
     double values[ROUNDS_MOST];

@@ -61,9 +61,12 @@ static bool answer(const struct pipc_message *request, unsigned char *buf, size_
     return true;
 }
 
+/* Until the client has gone. An answer that cannot be sent is told, or the client would only see a
+ * closed connection. */
 static void serve_session(struct pipc_session *session, unsigned char *buf, size_t cap)
 {
     struct pipc_message message = {.size = sizeof(message)};
+    struct pipc_error err = PIPC_ERROR_INIT;
     size_t len;
 
     while (pipc_session_receive(session, 0, 0, PIPC_NO_HANDLE, &message, NULL) == PIPC_OK &&
@@ -71,8 +74,11 @@ static void serve_session(struct pipc_session *session, unsigned char *buf, size
         message.kind = PIPC_KIND_RESPONSE;
         message.payload = buf;
         message.payload_len = len;
-        if (pipc_session_send(session, &message, 0, PIPC_NO_HANDLE, NULL) != PIPC_OK)
-            return;
+        if (pipc_session_send(session, &message, 0, PIPC_NO_HANDLE, &err) == PIPC_OK)
+            continue;
+        if (err.result != PIPC_ERR_SEND)
+            complain(0, "bench server: %s", err.text);
+        return;
     }
 }
 

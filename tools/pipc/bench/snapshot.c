@@ -18,7 +18,7 @@
 #define SLACK    65536u
 
 struct key {
-    uint32_t hash;
+    uint32_t hash, len; /* the length is data: nothing is compiled for one length */
     char name[NAME_LEN + 1];
     char path[NAME_LEN * 3];
 };
@@ -46,6 +46,7 @@ static void key_make(struct key *key, uint32_t number)
     snprintf(key->name, sizeof(key->name), "container-%010u-in-a-pod-of-a-node-%05u", number,
              number % 100000u);
     snprintf(key->path, sizeof(key->path), PATH_FMT, number);
+    key->len = (uint32_t)strlen(key->name);
     for (const char *c = key->name; *c; c++)
         hash = (hash * UINT32_C(16777619)) ^ (unsigned char)*c;
     key->hash = hash;
@@ -83,7 +84,7 @@ static uint32_t fill(void *user, const struct pipc_request *from,
     pipc_cgroups_snapshot_builder_set_header(builder, 1, 1);
     for (uint32_t i = 0; i < s->items; i++) {
         const struct key *key = &s->keys[i];
-        const struct pipc_str_view name = {key->name, NAME_LEN},
+        const struct pipc_str_view name = {key->name, key->len},
                                    path = {key->path, strlen(key->path)};
         if (pipc_cgroups_snapshot_builder_add(builder, key->hash, 0, 1, name, path) != PIPC_OK)
             return 0;
@@ -229,7 +230,7 @@ int snapshot_add(struct row *row, enum level level, const char *spin)
 
 /* Of the bare table: half of the slots are free at least. */
 struct slot {
-    uint32_t hash, index_1; /* 1 more than the item's index; 0: free */
+    uint32_t hash, len; /* length 0: free */
     const char *name;
 };
 
@@ -265,9 +266,9 @@ static const struct slot *bare_get(const struct snapshot *s, uint32_t hash, cons
 {
     uint32_t at = start_of(s, hash);
 
-    for (; s->slots[at].index_1; at = (at + 1) & s->mask) {
+    for (; s->slots[at].len; at = (at + 1) & s->mask) {
         const struct slot *slot = &s->slots[at];
-        if (slot->hash == hash && memcmp(slot->name, name, len) == 0)
+        if (slot->hash == hash && slot->len == len && memcmp(slot->name, name, len) == 0)
             return slot;
     }
     return NULL;
@@ -286,9 +287,9 @@ static pipc_result bare_open(struct contender *c, struct pipc_error *err)
     for (uint32_t i = 0; i < s->items; i++) {
         const struct key *key = &s->keys[i];
         uint32_t at = start_of(s, key->hash);
-        while (s->slots[at].index_1)
+        while (s->slots[at].len)
             at = (at + 1) & s->mask;
-        s->slots[at] = (struct slot){key->hash, i + 1, key->name};
+        s->slots[at] = (struct slot){key->hash, key->len, key->name};
     }
     return PIPC_OK;
 }
@@ -308,7 +309,7 @@ static pipc_result bare_block(struct contender *c, struct pipc_error *err)
 
     for (uint32_t i = 0; i < 2 * s->items; i++) {
         const struct key *key = &s->keys[s->order[i]];
-        found += bare_get(s, key->hash, key->name, NAME_LEN) != NULL;
+        found += bare_get(s, key->hash, key->name, key->len) != NULL;
     }
     return found == s->items ? PIPC_OK : found_wrong(s, found, err);
 }
@@ -334,7 +335,7 @@ static pipc_result cache_block(struct contender *c, struct pipc_error *err)
 
     for (uint32_t i = 0; i < 2 * s->items; i++) {
         const struct key *key = &s->keys[s->order[i]];
-        found += pipc_cache_get(&s->guard, key->hash, key->name, NAME_LEN) != NULL;
+        found += pipc_cache_get(&s->guard, key->hash, key->name, key->len) != NULL;
     }
     return found == s->items ? PIPC_OK : found_wrong(s, found, err);
 }
