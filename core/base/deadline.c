@@ -12,18 +12,28 @@
 
 /* The latest time that is neither of the special values. */
 #define DEADLINE_MAX (PIPC_NEVER - 1)
+/* From this time on the cheap clock is good enough for what is done a million times a second. */
+#define COARSE_FROM_MS 1000u
+
+static uint64_t after(uint64_t now, uint64_t timeout_ms)
+{
+    if (timeout_ms > (DEADLINE_MAX - now) / PIPC_NS_PER_MS)
+        return DEADLINE_MAX;
+    return now + timeout_ms * PIPC_NS_PER_MS;
+}
 
 uint64_t pipci_deadline(uint64_t timeout_ms)
 {
     if (timeout_ms == PIPC_NOW)
         return PIPC_NOW;
-    if (timeout_ms == 0)
-        return PIPC_NEVER;
-    const uint64_t now = pipci_clock_ns();
-    const uint64_t room = DEADLINE_MAX - now;
-    if (timeout_ms > room / PIPC_NS_PER_MS)
-        return DEADLINE_MAX;
-    return now + timeout_ms * PIPC_NS_PER_MS;
+    return timeout_ms == 0 ? PIPC_NEVER : after(pipci_clock_ns(), timeout_ms);
+}
+
+uint64_t pipci_deadline_coarse(uint64_t timeout_ms)
+{
+    if (timeout_ms < COARSE_FROM_MS || timeout_ms == PIPC_NOW)
+        return pipci_deadline(timeout_ms);
+    return after(pipci_clock_coarse_ns() + PIPCI_CLOCK_COARSE_NS, timeout_ms);
 }
 
 uint64_t pipci_deadline_min(uint64_t a, uint64_t b)

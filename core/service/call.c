@@ -76,7 +76,7 @@ pipc_result pipci_call_run(struct pipc_client *client, const struct pipci_reques
                            uint32_t timeout_ms)
 {
     const struct pipc_wait wait = pipci_wait_event(
-        pipci_deadline(timeout_ms ? timeout_ms : client->call_timeout_ms), &client->abort);
+        pipci_deadline_coarse(timeout_ms ? timeout_ms : client->call_timeout_ms), &client->abort);
 
     if (pipci_event_is_set(&client->abort)) {
         pipci_client_disconnect(client, PIPC_CLIENT_BROKEN);

@@ -240,11 +240,13 @@ static uint64_t load(const uint64_t *counter)
 
 static void add_tally(struct pipc_server_status *status, const struct pipci_tally *tally)
 {
-    status->requests += load(&tally->requests);
     status->bytes_in += load(&tally->bytes_in);
     status->bytes_out += load(&tally->bytes_out);
     for (uint32_t i = 0; i < PIPCI_COUNT(tally->answers); i++)
         status->answers[i] += load(&tally->answers[i]);
+    status->requests = 0;
+    for (uint32_t i = 0; i < PIPCI_COUNT(status->answers); i++)
+        status->requests += status->answers[i];
 }
 
 void pipc_server_status(const struct pipc_server *server, struct pipc_server_status *ret_status)

@@ -33,11 +33,10 @@
 
 /* What the threads of some sessions have counted. All members atomic. */
 struct pipci_tally {
-    uint64_t requests;
-    uint64_t answers[7];
+    uint64_t answers[7]; /* their sum is the number of requests */
     uint64_t bytes_in;
     uint64_t bytes_out;
-    uint64_t padding[6];
+    uint64_t padding[7];
 };
 
 /* Where a session's thread is; atomic. */

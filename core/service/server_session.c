@@ -65,7 +65,6 @@ static void tally(struct pipci_worker *worker, const struct pipc_message *reques
                   const struct pipci_answer *answer)
 {
     struct pipci_tally *t = worker->tally;
-    pipci_count(&t->requests, 1);
     pipci_count(&t->answers[answer->status], 1);
     pipci_count(&t->bytes_in, request->payload_len);
     pipci_count(&t->bytes_out, answer->len);

@@ -42,7 +42,7 @@ void pipci_inflight_done(struct pipci_inflight *set, const struct pipc_allocator
     set->slots = set->fixed;
 }
 
-bool pipci_inflight_has(const struct pipci_inflight *set, uint64_t id)
+bool pipci_inflight_table_has(const struct pipci_inflight *set, uint64_t id)
 {
     return id ? set->slots[slot_of(set, id)] == id : set->zero;
 }
@@ -67,8 +67,8 @@ static bool grow(struct pipci_inflight *set, const struct pipc_allocator *memory
     return true;
 }
 
-bool pipci_inflight_add(struct pipci_inflight *set, const struct pipc_allocator *memory,
-                        uint64_t id)
+bool pipci_inflight_table_add(struct pipci_inflight *set, const struct pipc_allocator *memory,
+                              uint64_t id)
 {
     if (!id) {
         set->zero = true;
@@ -100,7 +100,7 @@ static void close_gap(struct pipci_inflight *set, uint32_t gap)
     set->slots[gap] = 0;
 }
 
-void pipci_inflight_remove(struct pipci_inflight *set, uint64_t id)
+void pipci_inflight_table_remove(struct pipci_inflight *set, uint64_t id)
 {
     if (!id) {
         set->zero = false;
@@ -113,17 +113,14 @@ void pipci_inflight_remove(struct pipci_inflight *set, uint64_t id)
     set->used--;
 }
 
-size_t pipci_inflight_count(const struct pipci_inflight *set)
-{
-    return (size_t)set->used + set->zero;
-}
-
 size_t pipci_inflight_list(const struct pipci_inflight *set, uint64_t *ids, size_t cap)
 {
     size_t n = 0;
 
+    if (set->has_lone && n++ < cap)
+        ids[n - 1] = set->lone;
     if (set->zero && n++ < cap)
-        ids[0] = 0;
+        ids[n - 1] = 0;
     for (uint32_t i = 0; i <= set->mask; i++)
         if (set->slots[i] && n++ < cap)
             ids[n - 1] = set->slots[i];

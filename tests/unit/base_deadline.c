@@ -29,6 +29,21 @@ TEST(base_deadline, timeout_counts_from_now)
     }
 }
 
+TEST(base_deadline, coarse_one_is_never_early_and_late_by_one_percent_at_most)
+{
+    const uint64_t timeouts[] = {1, 999, 1000, 1001, 30000, UINT32_MAX};
+    CHECK_EQ(pipci_deadline_coarse(PIPC_NOW), PIPC_NOW);
+    CHECK_EQ(pipci_deadline_coarse(0), PIPC_NEVER);
+    CHECK_EQ(pipci_deadline_coarse(PIPC_NEVER), PIPC_NEVER - 1);
+    for (size_t i = 0; i < PIPCI_COUNT(timeouts); i++) {
+        const uint64_t before = pipci_clock_ns();
+        const uint64_t deadline = pipci_deadline_coarse(timeouts[i]);
+        const uint64_t after = pipci_clock_ns();
+        CHECK(deadline >= before + timeouts[i] * MS);
+        CHECK(deadline <= after + timeouts[i] * MS + timeouts[i] * MS / 100);
+    }
+}
+
 TEST(base_deadline, huge_timeouts_saturate_below_the_special_values)
 {
     const uint64_t huge[] = {PIPC_NEVER, PIPC_NEVER - 1, UINT64_MAX / MS, UINT64_MAX / MS + 1};

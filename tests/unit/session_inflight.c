@@ -90,14 +90,15 @@ TEST(session_inflight, failed_growth_leaves_the_set_as_it_was)
     base_memory_init(&memory);
     memory.fail_at = 1;
     pipci_inflight_init(&set, 3);
-    for (uint64_t id = 1; id <= 8; id++)
+    /* the lone one, and half of the table in the struct */
+    for (uint64_t id = 1; id <= 9; id++)
         CHECK(pipci_inflight_add(&set, &memory.allocator, id));
-    CHECK(!pipci_inflight_add(&set, &memory.allocator, 9));
-    CHECK_EQ(pipci_inflight_count(&set), 8);
-    for (uint64_t id = 1; id <= 8; id++)
+    CHECK(!pipci_inflight_add(&set, &memory.allocator, 10));
+    CHECK_EQ(pipci_inflight_count(&set), 9);
+    for (uint64_t id = 1; id <= 9; id++)
         CHECK(pipci_inflight_has(&set, id));
-    CHECK(!pipci_inflight_has(&set, 9));
-    CHECK(pipci_inflight_add(&set, &memory.allocator, 9));
+    CHECK(!pipci_inflight_has(&set, 10));
+    CHECK(pipci_inflight_add(&set, &memory.allocator, 10));
     pipci_inflight_done(&set, &memory.allocator);
     CHECK_EQ(memory.live, 0);
 }
