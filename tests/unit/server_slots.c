@@ -173,8 +173,8 @@ TEST(server_slots, cycles_leave_no_slot_thread_or_descriptor)
             raw_open(&raws[k]);
         for (int k = 0; k < 3; k++)
             raw_close(&raws[k]);
+        server_wait_sessions(&hosted, 0); /* the slots are free */
     }
-    server_wait_sessions(&hosted, 0);
     /* reaped without a further client */
     test_wait_until(server_counts_are_back, &before, 5000, "threads and descriptors are back");
     server_end(&hosted);
