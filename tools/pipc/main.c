@@ -232,9 +232,13 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(const struct options *o);
-    } commands[] = {{"info", command_info},     {"serve", command_serve},
-                    {"call", command_call},     {"watch", command_watch},
-                    {"decode", command_decode}, {"encode", command_encode}};
+    } commands[] = {{"info", command_info},
+                    {"serve", command_serve},
+                    {"call", command_call},
+                    {"watch", command_watch},
+                    {"decode", command_decode},
+                    {"encode", command_encode},
+                    {"conformance", command_conformance}};
     struct options o;
     int code;
 

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The tables of cases, in the order in which they run.
+ */
+#include "kit.h"
+
+#include "tables.h"
+
+const struct kit_case *const kit_transport_tables[] = {kit_transport_claims, NULL};

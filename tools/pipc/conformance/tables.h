@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The tables of cases, one for each file of them. Constant.
+ */
+#ifndef PIPC_KIT_TABLES_H
+#define PIPC_KIT_TABLES_H
+
+#include "kit.h"
+
+extern const struct kit_case kit_transport_claims[];
+
+#endif
