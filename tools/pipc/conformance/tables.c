@@ -6,4 +6,5 @@
 
 #include "tables.h"
 
-const struct kit_case *const kit_transport_tables[] = {kit_transport_claims, NULL};
+const struct kit_case *const kit_transport_tables[] = {kit_transport_claims, kit_transport_listen,
+                                                       kit_transport_packet, NULL};

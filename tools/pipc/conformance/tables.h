@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The tables of cases, one for each file of them. Constant.
+ * The tables of cases of transports, one for each file of them. Constant.
  */
 #ifndef PIPC_KIT_TABLES_H
 #define PIPC_KIT_TABLES_H
@@ -8,5 +8,7 @@
 #include "kit.h"
 
 extern const struct kit_case kit_transport_claims[];
+extern const struct kit_case kit_transport_listen[];
+extern const struct kit_case kit_transport_packet[];
 
 #endif
