@@ -7,4 +7,5 @@
 #include "tables.h"
 
 const struct kit_case *const kit_transport_tables[] = {kit_transport_claims, kit_transport_listen,
-                                                       kit_transport_packet, NULL};
+                                                       kit_transport_packet, kit_transport_wait,
+                                                       kit_transport_end,    NULL};

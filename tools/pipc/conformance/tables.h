@@ -10,5 +10,7 @@
 extern const struct kit_case kit_transport_claims[];
 extern const struct kit_case kit_transport_listen[];
 extern const struct kit_case kit_transport_packet[];
+extern const struct kit_case kit_transport_wait[];
+extern const struct kit_case kit_transport_end[];
 
 #endif
