@@ -247,12 +247,12 @@ static void run_case(void *arg, const struct kit_case *c)
     const struct options *o = run->subject->options;
     static struct kit_outcome outcome;
     const char *verdict;
-    char dir[32], why[128];
+    char dir[64], why[128];
 
     if (run->stopped)
         return;
     memset(&outcome, 0, sizeof(outcome));
-    if (kit_dir_make(dir, sizeof(dir))) {
+    if (kit_dir_make(o->run_dir, dir, sizeof(dir))) {
         child_run(o, c->id, dir, &outcome);
         kit_dir_remove(dir);
     } else {

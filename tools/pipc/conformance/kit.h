@@ -76,8 +76,9 @@ struct kit_outcome {
 /* Runs this program anew with these arguments (argv[0] of any name), at most `limit_s` seconds;
  * ends all that it started. False: it could not be started, the reason is in `text`. */
 bool kit_process_run(char *const *argv, uint32_t limit_s, struct kit_outcome *ret_outcome);
-/* A fresh directory with a path short enough for addresses of sockets; false with errno. */
-bool kit_dir_make(char *ret_path, size_t len);
+/* A fresh directory in `parent` (NULL: /tmp), with a path short enough for addresses of sockets;
+ * false with errno. */
+bool kit_dir_make(const char *parent, char *ret_path, size_t len);
 void kit_dir_remove(const char *path);
 
 #endif

@@ -19,9 +19,12 @@
 
 #define TICK_MS 5
 
-bool kit_dir_make(char *ret_path, size_t len)
+bool kit_dir_make(const char *parent, char *ret_path, size_t len)
 {
-    snprintf(ret_path, len, "/tmp/pcXXXXXX");
+    if ((size_t)snprintf(ret_path, len, "%s/pcXXXXXX", parent ? parent : "/tmp") >= len) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
     return mkdtemp(ret_path) != NULL;
 }
 

@@ -6,6 +6,6 @@
 
 #include "tables.h"
 
-const struct kit_case *const kit_transport_tables[] = {kit_transport_claims, kit_transport_listen,
-                                                       kit_transport_packet, kit_transport_wait,
-                                                       kit_transport_end,    NULL};
+const struct kit_case *const kit_transport_tables[] = {
+    kit_transport_claims, kit_transport_listen,  kit_transport_packet, kit_transport_wait,
+    kit_transport_end,    kit_transport_upgrade, kit_transport_core,   NULL};

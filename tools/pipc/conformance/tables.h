@@ -12,5 +12,7 @@ extern const struct kit_case kit_transport_listen[];
 extern const struct kit_case kit_transport_packet[];
 extern const struct kit_case kit_transport_wait[];
 extern const struct kit_case kit_transport_end[];
+extern const struct kit_case kit_transport_upgrade[];
+extern const struct kit_case kit_transport_core[];
 
 #endif
