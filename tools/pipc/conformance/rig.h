@@ -18,6 +18,7 @@
 
 #define KIT_SERVICE "conformance"
 #define KIT_SOON_MS 10000 /* what must happen does so within this */
+#define KIT_OVER_MS 3000  /* a wait that something else must end before it is over */
 
 /* One instance of one module. */
 struct kit_side {
@@ -81,7 +82,13 @@ uint64_t kit_now_ns(void);
 pipc_result kit_send(struct kit_rig *rig, void *channel, const void *bytes, size_t len, int ms);
 pipc_result kit_receive(struct kit_rig *rig, void *channel, void *bytes, size_t len, int ms,
                         struct pipc_received *ret_received);
-/* Sends and takes the same bytes; a mark tells packets apart. */
+/* A packet of KIT_LEN bytes that begins with `what`: as long as the shortest message, which is what
+ * a module without chunks carries. Lives until the next call of this thread. */
+#define KIT_LEN 48u
+const char *kit_text(const char *what);
+/* Whether `bytes` is that packet. */
+bool kit_is_text(const void *bytes, uint64_t len, const char *what);
+/* Sends kit_text of one end and takes it at the other. */
 void kit_pass(struct kit_rig *rig, void *from, void *to, const char *text);
 /* A request and its answer. */
 void kit_exchange(struct kit_rig *rig, struct kit_pair *pair, unsigned number);

@@ -211,7 +211,7 @@ static void aborted(struct kit *kit)
     __atomic_store_n(&core->silent, 1, __ATOMIC_RELEASE);
     s = kit_core_connect(core, NULL);
     kit_core_send(s, &m);
-    KIT_CHECK_RESULT(receive_for(s, KIT_SOON_MS, stop[0]), PIPC_ERR_ABORTED);
+    KIT_CHECK_RESULT(receive_for(s, KIT_OVER_MS, stop[0]), PIPC_ERR_ABORTED);
     pipc_session_close(s);
     kit_core_close(core);
     close(stop[0]);
@@ -236,9 +236,9 @@ static void interrupted(struct kit *kit)
     s = kit_core_connect(core, NULL);
     kit_core_call(s, 1, "x", 1);
     const pthread_t thread = kit_thread(interrupt_later, s);
-    KIT_CHECK_RESULT(receive_for(s, KIT_SOON_MS, PIPC_NO_HANDLE), PIPC_ERR_ABORTED);
+    KIT_CHECK_RESULT(receive_for(s, KIT_OVER_MS, PIPC_NO_HANDLE), PIPC_ERR_ABORTED);
     pthread_join(thread, NULL);
-    KIT_CHECK_RESULT(receive_for(s, KIT_SOON_MS, PIPC_NO_HANDLE), PIPC_ERR_ABORTED);
+    KIT_CHECK_RESULT(receive_for(s, KIT_OVER_MS, PIPC_NO_HANDLE), PIPC_ERR_ABORTED);
     pipc_session_close(s);
     kit_core_close(core);
 }
@@ -280,7 +280,7 @@ static void killed(struct kit *kit)
     kit_core_send(s, &m);
     kit_child_kill(child);
     const uint64_t began = kit_now_ns();
-    const pipc_result r = receive_for(s, KIT_SOON_MS, PIPC_NO_HANDLE);
+    const pipc_result r = receive_for(s, KIT_OVER_MS, PIPC_NO_HANDLE);
     KIT_CHECK_MSG(r == PIPC_ERR_DISCONNECTED || r == PIPC_ERR_RECV,
                   "the server was killed inside a call: %s", pipc_result_name(r));
     KIT_CHECK_MSG(kit_now_ns() - began < 1000 * PIPC_NS_PER_MS,

@@ -362,18 +362,18 @@ static void in_place(struct kit *kit)
     char got[64];
 
     kit_pair_open(rig, &pair);
-    memcpy(reserve(rig, pair.client, 32), "given up, and never to be seen..", 32);
+    memcpy(reserve(rig, pair.client, 64), kit_text("given up"), KIT_LEN);
     KIT_CHECK_MSG(rig->m.ops.look(pair.server) == PIPC_LOOK_NOTHING,
                   "room that is reserved is seen by the peer");
-    memcpy(reserve(rig, pair.client, 32), "written in place, fewer bytes", 29);
-    KIT_CHECK_RESULT(rig->m.ops.commit(pair.client, 29, &wait, &rig->err), PIPC_OK);
+    memcpy(reserve(rig, pair.client, 64), kit_text("fewer bytes"), KIT_LEN);
+    KIT_CHECK_RESULT(rig->m.ops.commit(pair.client, KIT_LEN, &wait, &rig->err), PIPC_OK);
     KIT_CHECK_RESULT(kit_receive(rig, pair.server, got, 64, KIT_SOON_MS, &received), PIPC_OK);
-    KIT_CHECK_MSG(received.len == 29 && memcmp(got, "written in place, fewer bytes", 29) == 0,
+    KIT_CHECK_MSG(kit_is_text(got, received.len, "fewer bytes"),
                   "what was committed is not what arrived");
-    memcpy(reserve(rig, pair.server, 6), "answer", 6);
-    KIT_CHECK_RESULT(rig->m.ops.commit(pair.server, 6, &wait, &rig->err), PIPC_OK);
+    memcpy(reserve(rig, pair.server, KIT_LEN), kit_text("answer"), KIT_LEN);
+    KIT_CHECK_RESULT(rig->m.ops.commit(pair.server, KIT_LEN, &wait, &rig->err), PIPC_OK);
     KIT_CHECK_RESULT(kit_receive(rig, pair.client, got, 64, KIT_SOON_MS, &received), PIPC_OK);
-    KIT_CHECK(received.len == 6 && memcmp(got, "answer", 6) == 0);
+    KIT_CHECK(kit_is_text(got, received.len, "answer"));
     const size_t most = rig->m.ops.packet_max(pair.client, 0);
     if (rig->m.ops.traits & PIPC_TRAIT_NO_CHUNKS)
         KIT_CHECK_MSG(rig->m.ops.reserve(pair.client, most + 1, &wait, &area, &rig->err) !=

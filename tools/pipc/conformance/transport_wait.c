@@ -94,7 +94,8 @@ static pipc_result receive_call(struct scene *s, const struct pipc_wait *wait)
 
 static void receive_supply(struct scene *s)
 {
-    KIT_CHECK_RESULT(kit_send(s->rig, s->pair.client, "packet", 6, KIT_SOON_MS), PIPC_OK);
+    KIT_CHECK_RESULT(kit_send(s->rig, s->pair.client, kit_text("packet"), KIT_LEN, KIT_SOON_MS),
+                     PIPC_OK);
 }
 
 static bool receive_untouched(struct scene *s)
@@ -307,7 +308,7 @@ static void *stop_later(void *arg)
 static void abort_during(const struct entry *e, struct scene *s, bool with_flag)
 {
     struct stop stop;
-    struct pipc_wait wait = kit_wait(KIT_SOON_MS);
+    struct pipc_wait wait = kit_wait(KIT_OVER_MS);
     struct later later = {.stop = &stop};
 
     stop_make(&stop);
@@ -426,7 +427,7 @@ static void interrupt(struct kit *kit)
 {
     static struct scene s;
     struct later later = {.s = &s};
-    struct pipc_wait wait = kit_wait(KIT_SOON_MS);
+    struct pipc_wait wait = kit_wait(KIT_OVER_MS);
 
     s.rig = kit_rig_open(kit);
     s.ops = &s.rig->m.ops;
@@ -439,7 +440,7 @@ static void interrupt(struct kit *kit)
                   "receive noticed an interrupt after more than a second");
     for (int i = 0; i < 3; i++) {
         const uint64_t began = kit_now_ns();
-        wait = kit_wait(KIT_SOON_MS);
+        wait = kit_wait(KIT_OVER_MS);
         expect(&entries[1], &s, &wait, PIPC_ERR_ABORTED, "called after an interrupt");
         KIT_CHECK_MSG(kit_now_ns() - began < 1000 * PIPC_NS_PER_MS,
                       "receive waits on a channel that was interrupted");
@@ -455,7 +456,7 @@ static void interrupt_send(struct kit *kit)
 {
     static struct scene s;
     struct later later = {.s = &s};
-    struct pipc_wait wait = kit_wait(KIT_SOON_MS);
+    struct pipc_wait wait = kit_wait(KIT_OVER_MS);
 
     s.rig = kit_rig_open(kit);
     s.ops = &s.rig->m.ops;
