@@ -97,7 +97,7 @@ static pipc_result broken_receive(void *channel, const struct pipc_piece *pieces
         const struct pipc_piece *const last = &pieces[count - 1];
         const uint64_t before = ret_received->len - (count > 1 ? pieces[0].len : 0);
         if (count <= 2 && before <= last->len)
-            ((unsigned char *)last->base)[before - 1] = 0;
+            ((unsigned char *)last->base)[before - 1] = 0xdb;
     }
 #elif FLAW_out_size   /* a later version's larger struct is written */
     memset((char *)ret_received + ret_received->size, 0, 8);

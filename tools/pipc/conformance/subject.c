@@ -107,6 +107,18 @@ pipc_result kit_context_open(const struct kit_subject *subject,
     return r;
 }
 
+/* A wrapper's table says nothing of what it is: that is said by the transport that it wraps. */
+static int wrapper_check(const struct options *o, struct kit_subject *subject)
+{
+    const struct pipc_transport_ops *const ops = subject->module->ops;
+
+    if (subject->module->kind != PIPC_MODULE_TRANSPORT || !(ops->traits & PIPC_TRAIT_WRAPPER))
+        return -1;
+    kit_subject_close(subject);
+    return refuse(o, "%s wraps another transport; conformance judges transports of their own",
+                  found.name);
+}
+
 int kit_subject_open(const struct options *o, struct kit_subject *ret_subject)
 {
     struct pipc_module_info info;
@@ -128,7 +140,7 @@ int kit_subject_open(const struct options *o, struct kit_subject *ret_subject)
         return refuse(o, "%s: it is not among the modules of its context", found.name);
     }
     ret_subject->module = info.module;
-    return -1;
+    return wrapper_check(o, ret_subject);
 }
 
 void kit_subject_close(struct kit_subject *subject)
