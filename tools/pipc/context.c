@@ -59,8 +59,8 @@ static pipc_result set_path(struct pipc_config *config, const char *section, con
     return pipc_config_set(config, section, key, whole, err);
 }
 
-static pipc_result configure(const struct options *o, const char *service,
-                             struct pipc_config *config, struct pipc_error *err)
+pipc_result context_configure(const struct options *o, const char *service,
+                              struct pipc_config *config, struct pipc_error *err)
 {
     char section[256];
     const char *const own_dir = o->module_dir ? o->module_dir : build_module_dir();
@@ -124,9 +124,9 @@ pipc_result context_make(const struct options *o, const char *service,
     /* Commands that only look must work where a module is broken: that is what they are asked for.
      */
     if (strcmp(o->command, "info") == 0 || strcmp(o->command, "decode") == 0 ||
-        strcmp(o->command, "encode") == 0)
+        strcmp(o->command, "encode") == 0 || strcmp(o->command, "conformance") == 0)
         options.flags = PIPC_OPEN_INSPECT;
-    r = configure(o, service, config, err);
+    r = context_configure(o, service, config, err);
     if (r == PIPC_OK)
         r = configure_more(more, service, config, err);
     if (r == PIPC_OK)

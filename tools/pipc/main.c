@@ -235,7 +235,7 @@ int main(int argc, char **argv)
     } commands[] = {{"info", command_info},     {"serve", command_serve},
                     {"call", command_call},     {"watch", command_watch},
                     {"decode", command_decode}, {"encode", command_encode},
-                    {"bench", command_bench}};
+                    {"bench", command_bench},   {"conformance", command_conformance}};
     struct options o;
     int code;
 

@@ -17,8 +17,8 @@ struct option_row {
     size_t offset; /* of the value in struct options */
     size_t given;  /* of its "given" flag, 0: none */
     uint64_t min, max;
-    const char *commands; /* with spaces around each name; NULL: every command */
-    const char *argument, *help;
+    const char *commands;        /* with spaces around each name; NULL: every command */
+    const char *argument, *help; /* help NULL: not shown */
 };
 
 #define AT(member)  offsetof(struct options, member)
@@ -26,6 +26,7 @@ struct option_row {
 #define PAYLOAD_MAX UINT64_C(4294967263)
 #define ASKS        " call watch "
 #define PEERS       " call watch serve "
+#define JUDGES      " conformance "
 
 static const struct option_row rows[] = {
     {"config", TEXT, AT(config), 0, 0, 0, NULL, "FILE", "INI configuration; options win over it"},
@@ -85,6 +86,14 @@ static const struct option_row rows[] = {
     {"csv", FLAG, AT(csv), 0, 0, 0, " bench ", NULL, "comma-separated values"},
     {"no-server", FLAG, AT(no_server), 0, 0, 0, " bench ", NULL,
      "measure a server that is already running"},
+    {"module", TEXT, AT(module), 0, 0, 0, JUDGES, "FILE", "judge this module file"},
+    {"builtin", TEXT, AT(builtin), 0, 0, 0, JUDGES, "NAME", "judge this module of the build"},
+    {"list", FLAG, AT(list), 0, 0, 0, JUDGES, NULL, "show the cases that apply, run none"},
+    {"only", TEXT, AT(only), 0, 0, 0, JUDGES, "ID", "run this case alone (ID,ID: these)"},
+    {"limit", NUMBER, AT(limit_s), 0, 1, 86400, JUDGES, "SECONDS", "time limit of a case"},
+    /* what the command tells the child of a case */
+    {"case", TEXT, AT(one_case), 0, 0, 0, JUDGES, "ID", NULL},
+    {"case-dir", TEXT, AT(case_dir), 0, 0, 0, JUDGES, "DIR", NULL},
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
@@ -99,6 +108,7 @@ static const struct {
     {"decode", "STRUCTURE [FILE | -]", "bytes to fields"},
     {"encode", "STRUCTURE [FILE | -]", "fields (JSON) to bytes"},
     {"bench", "[SCENARIO...]", "throughput, latency and CPU time, next to the raw exchange"},
+    {"conformance", "", "judge a module by the rules of its kind (TAP)"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -133,10 +143,12 @@ static void help(void)
 {
     printf("usage: pipc [OPTIONS] COMMAND [OPTIONS] [ARGUMENTS]\n\ncommands:\n");
     for (size_t i = 0; i < COMMANDS; i++)
-        printf("  %-7s %-21s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+        printf("  %-11s %-21s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
     printf("\noptions:\n");
     for (size_t i = 0; i < ROWS; i++) {
         char left[48];
+        if (!rows[i].help)
+            continue;
         snprintf(left, sizeof(left), "--%s %s", rows[i].name,
                  rows[i].argument ? rows[i].argument : "");
         printf("  %-30s %s%s%s%s\n", left, rows[i].help, rows[i].commands ? " (" : "",

@@ -30,14 +30,15 @@ enum {
 struct options {
     const char *config, *module_dir, *run_dir, *service, *token_file, *transports, *carrier;
     const char *check, *data, *cgroup_root, *proc_root, *find;
+    const char *module, *builtin, *only, *one_case, *case_dir;
     const char *duration, *spin, *level, *pin;
-    bool json, verbose, explain, live, from_stdin, all, batch, hex, lines, csv, no_server;
+    bool json, verbose, explain, live, from_stdin, all, batch, hex, lines, csv, no_server, list;
     bool token_given, timeout_given, items_given, wait_given, count_given, rate_given;
     uint64_t token;
     uint32_t timeout_ms, max_request_bytes, max_response_bytes, max_batch_items, packet_size;
     uint32_t growth_ceiling_bytes, response_ceiling_bytes;
     uint32_t max_sessions, interval_ms, stats_ms, repeat, wait_ms, count, items;
-    uint32_t rate, depth, rounds;
+    uint32_t rate, depth, rounds, limit_s;
     const char *command;
     char **words; /* arguments behind the command */
     int word_count;
@@ -84,6 +85,9 @@ struct context_more {
 pipc_result context_make(const struct options *o, const char *service,
                          const struct context_more *more, struct pipc_context **ret_context,
                          struct pipc_error *err);
+/* The configuration that context_open would use, into `config`. */
+pipc_result context_configure(const struct options *o, const char *service,
+                              struct pipc_config *config, struct pipc_error *err);
 /* KIND with '-' for '_' allowed; into `ret_name`. */
 void kind_name(const char *word, char ret_name[33]);
 /* Generic table of a kind and its service name (--service, else the codec's own). Says what is
@@ -106,6 +110,7 @@ int command_watch(const struct options *o);
 int command_decode(const struct options *o);
 int command_encode(const struct options *o);
 int command_bench(const struct options *o);
+int command_conformance(const struct options *o);
 
 /* Set by SIGINT and SIGTERM in the commands that ask for it with signals_watch; calls `action`
  * too. */

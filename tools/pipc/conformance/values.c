@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Declared defaults as values, by the rules of docs/config.md 5. Strings are those of the
+ * declarations. Lists have no defaults but the empty one.
+ */
+#include "values.h"
+
+#include <string.h>
+
+/* Whether `word` is one of "a|b|c". */
+static bool is_choice(const char *choices, const char *word)
+{
+    const size_t len = strlen(word);
+
+    for (const char *at = choices; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL) {
+        if (strncmp(at, word, len) == 0 && (at[len] == '|' || !at[len]))
+            return true;
+    }
+    return false;
+}
+
+static void value_of(const struct pipc_option *option, struct pipc_option_value *value)
+{
+    const char *const text = option->default_text;
+    const bool number = number_parse(text, option->max ? option->max : UINT64_MAX, &value->number);
+
+    switch (option->type) {
+    case PIPC_OPTION_NUMBER:
+        KIT_CHECK_MSG(number && value->number >= option->min,
+                      "option %s: its default '%s' is no number of its range", option->key, text);
+        break;
+    case PIPC_OPTION_YESNO:
+        KIT_CHECK_MSG(strcmp(text, "yes") == 0 || strcmp(text, "no") == 0,
+                      "option %s: its default '%s' is neither yes nor no", option->key, text);
+        value->number = strcmp(text, "yes") == 0;
+        break;
+    case PIPC_OPTION_CHOICE:
+    case PIPC_OPTION_CHOICE_NUMBER:
+        if (is_choice(option->choices, text))
+            value->text = text;
+        else
+            KIT_CHECK_MSG(option->type == PIPC_OPTION_CHOICE_NUMBER && number &&
+                              value->number >= option->min,
+                          "option %s: its default '%s' is no choice", option->key, text);
+        break;
+    case PIPC_OPTION_PATH:
+    case PIPC_OPTION_TEXT:
+        value->text = text;
+        break;
+    default:
+        kit_fail(__FILE__, __LINE__, "option %s: a list with a default", option->key);
+    }
+}
+
+void kit_values_default(const struct pipc_module *module, struct pipc_option_value *ret_values)
+{
+    KIT_CHECK_MSG(module->option_count <= KIT_VALUES_MAX, "%u options", module->option_count);
+    for (uint32_t i = 0; i < module->option_count; i++) {
+        const struct pipc_option *const option = &module->options[i];
+        ret_values[i] = (struct pipc_option_value){.key = option->key, .type = option->type};
+        if (option->default_text)
+            value_of(option, &ret_values[i]);
+    }
+}
