@@ -20,7 +20,9 @@
 
 /* ---- inside a case ---- */
 
-static _Noreturn void case_end(int code, const char *where, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static _Noreturn void case_end(int code, const char *where,
+                                                                     const char *format,
+                                                                     va_list args)
 {
     printf("%s", where);
     vprintf(format, args);
