@@ -162,9 +162,13 @@ static void child_run(const struct options *o, const char *id, const char *dir,
     size_t count = 0;
     const struct {
         const char *name, *value;
-    } taken[] = {{"--config", o->config},   {"--module-dir", o->module_dir},
-                 {"--carrier", o->carrier}, {"--module", o->module},
-                 {"--builtin", o->builtin}, {"--case", id},
+    } taken[] = {{"--config", o->config},
+                 {"--module-dir", o->module_dir},
+                 {"--carrier", o->carrier},
+                 {"--module", o->module},
+                 {"--builtin", o->builtin},
+                 {"--samples", o->samples},
+                 {"--case", id},
                  {"--case-dir", dir}};
 
     words[count++] = "pipc";
