@@ -49,6 +49,13 @@ def test_every_codec_of_the_build_passes_every_rule(case):
         assert {'C-TABLE', 'C-PREFIX', 'C-ROOM', 'C-FUZZ'} <= set(seen), seen
 
 
+def test_codec_unlike_ours_passes_every_rule(case):
+    if not case.has_loader():
+        case.skip('no loader in this build, and the codec is a file')
+    done = case.pipc('conformance', '--module', os.path.join(case.build, 'tests', 'modules', 'stranger.so'), timeout=120)
+    assert done.code == 0 and set(results(done).values()) == {'ok'}, str(done)
+
+
 def test_cases_follow_the_traits_that_a_codec_claims(case):
     modules = {m['name']: m for m in case.pipc('info', '--json').json()['modules']}
     for name, how in codecs(case):

@@ -117,6 +117,7 @@ struct source {
     uint32_t fail_at; /* the call that answers with fail_with, from 1; 0: none */
     pipc_result fail_with;
     size_t choice_count, node_count;
+    size_t last; /* the choice that was asked for last */
     struct choice choices[96];
     struct source_node nodes[256];
     char strings[4096]; /* answers of this build */

@@ -4,8 +4,9 @@
  * with a small value of that kind.
  *
  * A builder may refuse a value (a version has one permitted value, a key must not be empty). Which
- * ones it takes is found by trying: first all as the profile says, then with fewer fields given,
- * then field by field. Deterministic, allocates nothing, single-threaded.
+ * ones it takes is found by trying: first all as the profile says, giving less for what seems to be
+ * refused, then with fewer fields given, then again field by field. Deterministic, allocates
+ * nothing, single-threaded.
  */
 #include "codec_kit.h"
 
@@ -48,9 +49,11 @@ static struct choice *choice_of(struct source *s, const struct source_node *node
 
     path_of(node, name, path, sizeof(path));
     for (; c < s->choices + s->choice_count; c++) {
+        s->last = (size_t)(c - s->choices);
         if (c->kind == kind && strcmp(c->path, path) == 0)
             return c;
     }
+    s->last = s->choice_count;
     if (s->choice_count == sizeof(s->choices) / sizeof(s->choices[0]))
         return NULL;
     s->choice_count++;
@@ -233,8 +236,25 @@ static const uint8_t combinations[][3] = {
 };
 #define COMBINATIONS (sizeof(combinations) / sizeof(combinations[0]))
 
-/* Builds with the first combination that the builder takes for the fields that have no choice yet.
- * Choices that a failed attempt made are forgotten. */
+/* Builds, and as long as that fails gives less for the field that was asked for last, which usually
+ * is the one that was refused. Fields below `known` have their choices. */
+static bool settle_last(struct source *s, size_t known,
+                        bool (*build)(void *arg, struct source *source), void *arg)
+{
+    for (;;) {
+        source_rewind(s);
+        s->last = 0;
+        if (build(arg, s))
+            return true;
+        if (s->last < known || s->last >= s->choice_count ||
+            s->choices[s->last].pick == PICK_DEFAULT)
+            return false;
+        s->choices[s->last].pick++;
+    }
+}
+
+/* The same, beginning with each combination for the fields that have no choice yet. Choices that a
+ * failed attempt made are forgotten. */
 static bool settle_others(struct source *s, bool (*build)(void *arg, struct source *source),
                           void *arg)
 {
@@ -243,8 +263,7 @@ static bool settle_others(struct source *s, bool (*build)(void *arg, struct sour
     for (size_t i = 0; i < COMBINATIONS; i++) {
         memcpy(s->otherwise, combinations[i], sizeof(s->otherwise));
         s->choice_count = known;
-        source_rewind(s);
-        if (build(arg, s))
+        if (settle_last(s, known, build, arg))
             return true;
     }
     s->choice_count = known;
