@@ -30,7 +30,7 @@ enum {
 struct options {
     const char *config, *module_dir, *run_dir, *service, *token_file, *transports, *carrier;
     const char *check, *data, *cgroup_root, *proc_root, *find;
-    const char *module, *builtin, *only, *one_case, *case_dir;
+    const char *module, *builtin, *only, *one_case, *case_dir, *samples;
     const char *duration, *spin, *level, *pin;
     bool json, verbose, explain, live, from_stdin, all, batch, hex, lines, csv, no_server, list;
     bool token_given, timeout_given, items_given, wait_given, count_given, rate_given;

@@ -44,7 +44,10 @@ struct pipc_dispatch {
     uint32_t size;
     uint32_t max_items;              /* snapshots: directory slots to reserve; 0: by the estimate */
     const struct pipc_request *from; /* handed to the callback; may be NULL */
-    const void *handler; /* the codec's handler struct (its header); begins with its size */
+    /* The codec's handler struct (its header): uint32_t size, uint32_t reserved, void *user, then
+     * callbacks alone. A callback gets `user` first and returns a uint32_t, 1 for success. One that
+     * is NULL, or not covered by the size, fails every request (PIPC_ERR_HANDLER_FAILED). */
+    const void *handler;
     const void *request;
     size_t request_len;
     void *response;      /* where the response goes */

@@ -20,7 +20,9 @@
 
 /* ---- inside a case ---- */
 
-static _Noreturn void case_end(int code, const char *where, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static _Noreturn void case_end(int code, const char *where,
+                                                                     const char *format,
+                                                                     va_list args)
 {
     printf("%s", where);
     vprintf(format, args);
@@ -160,9 +162,13 @@ static void child_run(const struct options *o, const char *id, const char *dir,
     size_t count = 0;
     const struct {
         const char *name, *value;
-    } taken[] = {{"--config", o->config},   {"--module-dir", o->module_dir},
-                 {"--carrier", o->carrier}, {"--module", o->module},
-                 {"--builtin", o->builtin}, {"--case", id},
+    } taken[] = {{"--config", o->config},
+                 {"--module-dir", o->module_dir},
+                 {"--carrier", o->carrier},
+                 {"--module", o->module},
+                 {"--builtin", o->builtin},
+                 {"--samples", o->samples},
+                 {"--case", id},
                  {"--case-dir", dir}};
 
     words[count++] = "pipc";
