@@ -108,14 +108,10 @@ struct pipc_snapshot_hooks {
                         struct pipc_snapshot_key *ret_key);
 };
 
-/* What a lookup item is to the client (docs/level2-typed-api.md 9.1). */
-enum {
-    PIPC_LOOKUP_FINAL = 0, /* a result */
-    PIPC_LOOKUP_EXCEEDED =
-        1, /* the response was full: this key and all later ones are asked again */
-    PIPC_LOOKUP_OVERSIZED =
-        2 /* a result, but the first of several keys is asked once alone before */
-};
+/* What a lookup item is to the client (docs/level2-typed-api.md 9.1): a result; no result, because
+ * the response was full, so this key and all later ones are asked again; a result too, but the
+ * first of several keys is asked once alone before it is taken. */
+enum { PIPC_LOOKUP_FINAL = 0, PIPC_LOOKUP_EXCEEDED = 1, PIPC_LOOKUP_OVERSIZED = 2 };
 
 /* The bytes of one item, borrowed. */
 struct pipc_lookup_raw {
