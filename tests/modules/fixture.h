@@ -346,9 +346,12 @@ FIXTURE_UNUSED static pipc_result fixture_lookup_item(const void *view, uint32_t
     return PIPC_ERR_OUT_OF_BOUNDS;
 }
 
-FIXTURE_UNUSED static uint64_t fixture_response_add(uint64_t size, uint64_t item_len)
+FIXTURE_UNUSED static uint64_t fixture_response_add(uint64_t size,
+                                                    const struct pipc_lookup_raw *items,
+                                                    uint32_t count)
 {
-    return size + item_len;
+    (void)items;
+    return size + count;
 }
 
 FIXTURE_UNUSED static pipc_result fixture_assemble(const struct pipc_lookup_raw *items,

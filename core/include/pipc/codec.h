@@ -152,9 +152,9 @@ struct pipc_lookup_hooks {
     /* Item `index`, as the answer to `key`. PIPC_ERR_OUT_OF_BOUNDS. */
     pipc_result (*item)(const void *view, uint32_t index, const void *key,
                         struct pipc_lookup_item *ret_item);
-    /* Size of a response of `size` bytes (response_empty at first) with one more item of item_len
-     * bytes, as assemble packs it. */
-    uint64_t (*response_add)(uint64_t size, uint64_t item_len);
+    /* Size of a response of `size` bytes (response_empty at first) with these items behind it, as
+     * assemble packs them. Only their lengths count; the bytes need not be there. */
+    uint64_t (*response_add)(uint64_t size, const struct pipc_lookup_raw *items, uint32_t count);
     /* Packs raw items into a response of exactly the size that response_add came to; decodes each
      * first. The item's own errors, PIPC_ERR_OVERFLOW. */
     pipc_result (*assemble)(const struct pipc_lookup_raw *items, uint32_t count,
