@@ -17,10 +17,21 @@ static uint32_t lines_of(struct pipc_str_view word)
 
 /* ---- the provider ---- */
 
-static void record(struct provider *p, uint32_t keys)
+static uint32_t number_of(struct pipc_str_view word)
 {
-    if (p->calls < LOOKUP_RECORD)
+    const char *const colon = memchr(word.ptr, ':', word.len);
+    if (!colon)
+        return 0;
+    return lines_of((struct pipc_str_view){colon + 1, (size_t)(word.ptr + word.len - (colon + 1))});
+}
+
+static void record(struct provider *p, const struct word_count_builder *b)
+{
+    const uint32_t keys = b->n;
+    if (p->calls < LOOKUP_RECORD) {
         p->asked[p->calls] = keys;
+        p->first[p->calls] = keys ? number_of(word_count_next(b)) : 0;
+    }
     p->calls++;
     p->keys += keys;
 }
@@ -29,7 +40,7 @@ static uint32_t answer(void *user, const struct pipc_request *from, struct word_
 {
     struct provider *p = user;
     (void)from;
-    record(p, b->n);
+    record(p, b);
     b->generation = p->generation;
     p->generation += p->bump;
     for (uint32_t i = 0; i < b->n && b->error == PIPC_OK; i++) {
@@ -47,7 +58,7 @@ static pipc_result lie(void *user, const struct word_count_builder *request, voi
     const pipc_result result =
         p->raw ? p->raw(p, call, request, buf, cap, ret_len) : PIPC_ERR_NOT_SUPPORTED;
     if (result != PIPC_ERR_NOT_SUPPORTED)
-        record(p, request->n);
+        record(p, request);
     return result;
 }
 

@@ -23,6 +23,7 @@ struct provider {
     uint64_t generation;
     uint64_t bump;                 /* added to the generation behind each call */
     uint32_t asked[LOOKUP_RECORD]; /* keys of each call */
+    uint32_t first[LOOKUP_RECORD]; /* number behind the colon in the first of them */
     /* When set, makes the payload of call number `call`, counted from 0; PIPC_ERR_NOT_SUPPORTED
      * leaves it to the honest provider, another result is the outcome. */
     pipc_result (*raw)(struct provider *provider, uint32_t call,
