@@ -122,26 +122,10 @@ static pipc_result oversized_then_full(struct provider *p, uint32_t call,
                                        const struct word_count_builder *request, void *buf,
                                        size_t cap, size_t *ret_len)
 {
+    struct forged f = lookup_forged(request);
     (void)p;
-    (void)cap;
-    const uint32_t status = call == 0 ? WORD_OVERSIZED : WORD_FULL;
-    const uint8_t *key = request->key;
-    uint8_t *at = (uint8_t *)buf + WORD_COUNT_HDR;
-    uint32_t ends[4];
-    memset(buf, 0, WORD_COUNT_HDR);
-    memcpy((uint8_t *)buf + 8, &request->n, 4);
-    for (uint32_t i = 0; i < request->n; i++) {
-        const size_t len = key[0];
-        memset(at, 0, WORD_COUNT_ITEM_HDR);
-        at[0] = (uint8_t)(i ? WORD_UNKNOWN : status);
-        at[2] = (uint8_t)len;
-        memcpy(at + WORD_COUNT_ITEM_HDR, key + 2, len);
-        at += WORD_COUNT_ITEM_HDR + len;
-        ends[i] = (uint32_t)(at - (uint8_t *)buf - WORD_COUNT_HDR);
-        key += 2 + len;
-    }
-    memcpy(at, ends, (size_t)request->n * 4);
-    *ret_len = (size_t)(at - (uint8_t *)buf) + (size_t)request->n * 4;
+    f.status[0] = call == 0 ? WORD_OVERSIZED : WORD_FULL;
+    *ret_len = lookup_forge(&f, buf, cap);
     return PIPC_OK;
 }
 

@@ -205,6 +205,43 @@ void lookup_check_failed(struct lookup_scene *s, pipc_result got, pipc_result ex
     CHECK_EQ(script_status(s->client).error_count, status.error_count);
 }
 
+/* ---- responses made by hand ---- */
+
+struct forged lookup_forged(const struct word_count_builder *request)
+{
+    struct word_count_builder at = *request;
+    struct forged f = {.generation = 42, .n = request->n};
+    CHECK(f.n <= FORGED_MAX);
+    for (uint32_t i = 0; i < f.n; i++) {
+        f.words[i] = word_count_next(&at);
+        f.status[i] = WORD_UNKNOWN;
+        at.key += 2 + f.words[i].len;
+    }
+    return f;
+}
+
+size_t lookup_forge(const struct forged *f, void *buf, size_t cap)
+{
+    uint8_t *at = (uint8_t *)buf + WORD_COUNT_HDR;
+    uint32_t ends[FORGED_MAX];
+    memset(buf, 0, WORD_COUNT_HDR);
+    memcpy(buf, &f->generation, 8);
+    memcpy((uint8_t *)buf + 8, &f->n, 4);
+    for (uint32_t i = 0; i < f->n; i++) {
+        const uint16_t len = (uint16_t)f->words[i].len;
+        memset(at, 0, WORD_COUNT_ITEM_HDR);
+        at[0] = (uint8_t)f->status[i];
+        memcpy(at + 2, &len, 2);
+        memcpy(at + WORD_COUNT_ITEM_HDR, f->words[i].ptr, len);
+        at += WORD_COUNT_ITEM_HDR + len;
+        ends[i] = (uint32_t)(at - (uint8_t *)buf - WORD_COUNT_HDR);
+    }
+    memcpy(at, ends, (size_t)f->n * WORD_COUNT_END_LEN);
+    at += (size_t)f->n * WORD_COUNT_END_LEN;
+    CHECK((size_t)(at - (uint8_t *)buf) <= cap);
+    return (size_t)(at - (uint8_t *)buf);
+}
+
 /* ---- words ---- */
 
 struct pipc_str_view *lookup_words(uint32_t count, uint32_t lines)

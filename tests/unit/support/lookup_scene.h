@@ -69,6 +69,19 @@ void lookup_check(const struct lookup_scene *s, const struct pipc_str_view *word
 void lookup_check_failed(struct lookup_scene *s, pipc_result got, pipc_result expected,
                          const char *text, uint32_t state);
 
+/* A response made by hand: an item without lines for each word. */
+#define FORGED_MAX 64u
+struct forged {
+    uint64_t generation;
+    uint32_t n;
+    struct pipc_str_view words[FORGED_MAX];
+    uint32_t status[FORGED_MAX];
+};
+/* The honest answer to a request whose words are all unknown, generation 42. */
+struct forged lookup_forged(const struct word_count_builder *request);
+/* Its bytes; returns their number. */
+size_t lookup_forge(const struct forged *f, void *buf, size_t cap);
+
 /* `count` words "LINES:NUMBER" in one block; free the array. */
 struct pipc_str_view *lookup_words(uint32_t count, uint32_t lines);
 /* One such word with filling up to `len` bytes, into a ring of 8. */
