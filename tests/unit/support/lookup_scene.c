@@ -187,7 +187,7 @@ void lookup_check_failed(struct lookup_scene *s, pipc_result got, pipc_result ex
 {
     static const struct word_count_view none;
     const struct pipc_client_status status = script_status(s->client);
-    const struct pipc_str_view word = lookup_str("3:after");
+    const struct pipc_str_view word = lookup_str("3:z");
     CHECK_RESULT(got, expected);
     CHECK_RESULT(s->err.result, expected);
     CHECK_HAS(s->err.text, text);
