@@ -241,6 +241,20 @@ static inline pipc_result lookup_find_labels(const struct lookup_entry *entry, u
     return PIPC_OK;
 }
 
+/* Fills what Level 2 asks of an item; no more bytes than it made room for. */
+static inline void lookup_tell(struct pipc_lookup_item *ret, uint32_t outcome, int echoes,
+                               const struct pipc_label_table *item)
+{
+    struct pipc_lookup_item out;
+    memset(&out, 0, sizeof(out));
+    out.size = ret->size;
+    out.outcome = outcome;
+    out.echoes = echoes ? 1 : 0;
+    out.raw.bytes = item->item;
+    out.raw.len = item->item_len;
+    memcpy(ret, &out, ret->size < sizeof(out) ? ret->size : sizeof(out));
+}
+
 /* Label `index` of an item view, whose fields may have been changed by mistake. */
 static inline pipc_result lookup_label(const struct pipc_label_table *labels, uint32_t label_count,
                                        uint32_t index, struct pipc_label_view *ret_label)

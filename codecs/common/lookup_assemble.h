@@ -15,8 +15,8 @@
 typedef pipc_result (*lookup_item_check)(const unsigned char *item, uint32_t len);
 
 static inline pipc_result lookup_assemble_item(struct pipc_lookup_builder *b,
-                                               const struct pipc_lookup_raw *raw,
-                                               uint32_t least, lookup_item_check check)
+                                               const struct pipc_lookup_raw *raw, uint32_t least,
+                                               lookup_item_check check)
 {
     if (bytes_bad_payload(raw->bytes, raw->len))
         return PIPC_ERR_BAD_PARAM;

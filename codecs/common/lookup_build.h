@@ -89,12 +89,27 @@ static inline int lookup_fits(const struct pipc_lookup_builder *b, uint64_t size
            bytes_align8(end) + lookup_reserve_behind(b, placeholder) <= b->cap;
 }
 
+/* Remembers the failure of an add; one of init stays. Returns what is remembered. */
+static inline pipc_result lookup_refuse(struct pipc_lookup_builder *b, pipc_result result)
+{
+    b->error = b->failed != PIPC_OK ? b->failed : result;
+    return b->error;
+}
+
 /* What becomes of an item that does not fit: the first one is OVERSIZED_ITEM, every other one
  * PAYLOAD_EXCEEDED, as are all behind it (docs/codec.md 8.3 step 6). */
 static inline uint32_t lookup_unfit_status(const struct pipc_lookup_builder *b, uint32_t oversized,
                                            uint32_t exceeded)
 {
     return b->count == 0 ? oversized : exceeded;
+}
+
+/* An item became a placeholder for want of room. */
+static inline void lookup_cut(struct pipc_lookup_builder *b, int exceeded)
+{
+    b->cut = 1;
+    if (exceeded)
+        b->exceeded = 1;
 }
 
 /* Writes the header, takes back the slots that were not used, and returns the length; 0 with an
@@ -127,6 +142,31 @@ static inline uint32_t lookup_estimate(uint64_t cap, uint32_t least)
 static inline uint64_t lookup_size_with(uint64_t size, uint64_t item_len)
 {
     return bytes_align8(size) + PIPC_DIR_ENTRY_LEN + item_len;
+}
+
+/* The same with items as they were received. */
+static inline uint64_t lookup_size_with_all(uint64_t size, const struct pipc_lookup_raw *items,
+                                            uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        size = lookup_size_with(size, items[i].len);
+    return size;
+}
+
+/* ---- what a server is told ---- */
+
+/* The least response that a builder can come to: each key answered with a placeholder. Asked
+ * before the first add. */
+static inline uint64_t lookup_least(const struct pipc_lookup_builder *b)
+{
+    return b->reserve > UINT32_MAX ? b->reserve : lookup_packed_at(b->max_items) + b->reserve;
+}
+
+/* The length that a response of `least` bytes needs, when `cap` was too small for it; 0 when it is
+ * not the room that was missing, or no response is as long. */
+static inline uint64_t lookup_needed(uint64_t least, uint64_t cap)
+{
+    return least > cap && least <= UINT32_MAX ? least : 0;
 }
 
 /* ---- strings ---- */
@@ -168,8 +208,7 @@ static inline pipc_result lookup_labels_field(const struct lookup_labels *labels
                                               struct pipc_label_view *ret)
 {
     pipc_node node = NULL;
-    pipc_result r =
-        labels->fields->item(labels->fields->arg, labels->node, "labels", index, &node);
+    pipc_result r = labels->fields->item(labels->fields->arg, labels->node, "labels", index, &node);
     if (r == PIPC_OK)
         r = bytes_field_string(labels->fields, node, "key", &ret->key);
     return r == PIPC_OK ? bytes_field_string(labels->fields, node, "value", &ret->value) : r;

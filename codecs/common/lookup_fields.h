@@ -122,11 +122,17 @@ static inline pipc_result lookup_fields_labels(const struct pipc_fields *fields,
     return fields->list(fields->arg, node, "labels", &ret->count);
 }
 
-/* Whether an item that was to be KNOWN has become a placeholder because `cap`, and not the budget
- * that the source asks for, was too small. */
-static inline int lookup_fields_cut(const struct lookup_recipe *recipe, size_t cap, int substituted)
+/* Room for a response, which a budget of the source may make less. */
+static inline size_t lookup_fields_room(const struct lookup_recipe *recipe, size_t cap)
 {
-    return substituted && recipe->budget > cap;
+    return recipe->budget < cap ? (size_t)recipe->budget : cap;
+}
+
+/* Only a budget of the source may turn items into placeholders; the buffer may not. */
+static inline pipc_result lookup_fields_added(const struct lookup_recipe *recipe, size_t cap,
+                                              const struct pipc_lookup_builder *b)
+{
+    return b->cut && recipe->budget > cap ? PIPC_ERR_OVERFLOW : PIPC_OK;
 }
 
 #endif

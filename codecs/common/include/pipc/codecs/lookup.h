@@ -61,7 +61,7 @@ struct pipc_lookup_builder {
     uint32_t exceeded;  /* 1: every further item is a PAYLOAD_EXCEEDED placeholder */
     pipc_result failed; /* of init, final */
     pipc_result error;  /* of the last add, or of init */
-    uint32_t reserved;
+    uint32_t cut;       /* 1: an item that did not fit became a placeholder */
 };
 
 #ifdef __cplusplus
