@@ -8,6 +8,7 @@
  */
 #include "lookup_kinds.h"
 #include "test.h"
+#include "transports.h"
 
 #define PATH_MAX_LEN 4096u
 #define LABEL_MAX    1100000u
@@ -228,6 +229,7 @@ static struct pipc_context *open_context(void)
     struct pipc_error err = PIPC_ERROR_INIT;
     CHECK_OK(pipc_config_new(NULL, &config));
     CHECK_OK(script_config_modules(config));
+    test_choose_transports(config);
     if (!PIPC_TEST_BUILTIN) {
         CHECK_OK(pipc_config_add_module(config, &pipc_module_cgroups_lookup, NULL));
         CHECK_OK(pipc_config_add_module(config, &pipc_module_apps_lookup, NULL));

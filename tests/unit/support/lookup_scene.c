@@ -4,6 +4,7 @@
  */
 #include "lookup_scene.h"
 #include "test.h"
+#include "transports.h"
 
 #include "core/service/client.h"
 
@@ -101,6 +102,7 @@ struct pipc_context *lookup_context(const struct pipc_allocator *allocator)
     struct pipc_error err = PIPC_ERROR_INIT;
     CHECK_OK(pipc_config_new(NULL, &config));
     CHECK_OK(script_config_modules(config));
+    test_choose_transports(config);
     CHECK_OK(pipc_config_add_module(config, &pipc_module_word_count, NULL));
     CHECK_OK(pipc_config_add_module(config, &pipc_module_word_count_plain, NULL));
     CHECK_MSG(pipc_open(config, &options, &context, &err) == PIPC_OK, "pipc_open: %s", err.text);
