@@ -270,6 +270,29 @@ TEST(client_lookup, bytes_ceiling_holds_for_a_single_response)
     lookup_close(&s);
 }
 
+/* ---- the module as a file ---- */
+
+TEST(client_lookup, kind_of_a_module_file_is_called_like_any_other)
+{
+    struct pipc_str_view *words = lookup_words(BIG, 3);
+    struct lookup_scene s = lookup_open(64, 0);
+    const struct pipc_client_config config = {.size = sizeof(config),
+                                              .max_request_payload_bytes = 64};
+    struct pipc_context *context = lookup_context_of_files();
+    struct pipc_client *client = script_ready(context, &config, true);
+    struct pipc_error err = PIPC_ERROR_INIT;
+    memset(&word_count_work, 0, sizeof(word_count_work));
+    const pipc_result result = pipc_client_call_word_count(client, words, BIG, &s.view, 0, &err);
+    CHECK_MSG(result == PIPC_OK, "%s", err.text);
+    lookup_check(&s, words, BIG, 0);
+    CHECK(s.provider->calls >= 5);
+    CHECK_EQ(word_count_work.items, 0); /* it was not the one that is linked in */
+    pipc_client_destroy(client);
+    script_context_close(context);
+    lookup_close(&s);
+    free(words);
+}
+
 /* ---- the server's side ---- */
 
 TEST(client_lookup, managed_server_refuses_batches_of_a_lookup)

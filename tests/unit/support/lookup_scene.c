@@ -94,7 +94,7 @@ void lookup_server_stop(struct lookup_scene *s)
 
 /* ---- scenes ---- */
 
-struct pipc_context *lookup_context(const struct pipc_allocator *allocator)
+static struct pipc_context *open_context(const struct pipc_allocator *allocator, bool file)
 {
     struct pipc_open_options options = {.size = sizeof(options), .allocator = allocator};
     struct pipc_context *context = NULL;
@@ -103,11 +103,26 @@ struct pipc_context *lookup_context(const struct pipc_allocator *allocator)
     CHECK_OK(pipc_config_new(NULL, &config));
     CHECK_OK(script_config_modules(config));
     test_choose_transports(config);
-    CHECK_OK(pipc_config_add_module(config, &pipc_module_word_count, NULL));
+    if (file)
+        CHECK_OK(pipc_config_set(config, "pipc", "module_dir", PIPC_TEST_FIXTURE_DIR, NULL));
+    else
+        CHECK_OK(pipc_config_add_module(config, &pipc_module_word_count, NULL));
     CHECK_OK(pipc_config_add_module(config, &pipc_module_word_count_plain, NULL));
     CHECK_MSG(pipc_open(config, &options, &context, &err) == PIPC_OK, "pipc_open: %s", err.text);
     pipc_config_free(config);
     return context;
+}
+
+struct pipc_context *lookup_context(const struct pipc_allocator *allocator)
+{
+    return open_context(allocator, false);
+}
+
+struct pipc_context *lookup_context_of_files(void)
+{
+    if (!PIPC_TEST_HAVE_LOADER)
+        test_skip("this build has no loader");
+    return open_context(NULL, true);
 }
 
 struct lookup_scene lookup_open_with(const char *codec, const struct pipc_client_config *client,

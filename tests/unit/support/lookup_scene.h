@@ -55,6 +55,9 @@ void lookup_server_stop(struct lookup_scene *s);
 void lookup_server_start(struct lookup_scene *s, const struct pipc_server_config *config);
 /* A context with the baseline, the codecs and word_count. */
 struct pipc_context *lookup_context(const struct pipc_allocator *allocator);
+/* The same where word_count is a file of tests/modules. Skips the test in a build without loader.
+ */
+struct pipc_context *lookup_context_of_files(void);
 
 /* Calls with words that strings hold; the view is garbage before. */
 pipc_result lookup_call(struct lookup_scene *s, const char *const *words, uint32_t count);

@@ -389,6 +389,7 @@ static const struct pipc_lookup_hooks hooks = {.size = sizeof(hooks),
                                                .local_size = local_size,
                                                .local = local};
 
+#ifndef WORD_COUNT_FILE
 static const struct pipc_lookup_hooks plain_hooks = {.size = sizeof(plain_hooks),
                                                      .key_size = sizeof(struct pipc_str_view),
                                                      .response_empty = WORD_COUNT_HDR,
@@ -400,6 +401,7 @@ static const struct pipc_lookup_hooks plain_hooks = {.size = sizeof(plain_hooks)
                                                      .item = item,
                                                      .response_add = response_add,
                                                      .assemble = assemble};
+#endif
 
 /* ---- generic entries ---- */
 
@@ -468,4 +470,6 @@ static const struct {
                                                     .ops = &ops_##name_}
 
 WORD_COUNT(word_count, WORD_COUNT_CODE, hooks);
+#ifndef WORD_COUNT_FILE /* a module file has one descriptor */
 WORD_COUNT(word_count_plain, WORD_COUNT_PLAIN_CODE, plain_hooks);
+#endif

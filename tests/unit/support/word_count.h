@@ -97,7 +97,7 @@ struct word_count_handler {
 
 /* ---- the module ---- */
 
-extern const struct pipc_module pipc_module_word_count;
+extern PIPC_MODULE_EXPORT const struct pipc_module pipc_module_word_count;
 
 /* The same type without the item that a client makes itself. */
 #define WORD_COUNT_PLAIN_NAME "word_count_plain"
