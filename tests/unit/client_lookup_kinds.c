@@ -134,6 +134,39 @@ TEST(client_lookup_kinds, item_that_fits_the_response_alone_is_resolved_with_one
     }
 }
 
+/* The placeholders of all keys, and the items of all keys, in one response. */
+static uint64_t least(enum kind kind, const void *keys, uint32_t count, bool items)
+{
+    uint64_t size = 16 + (uint64_t)count * 8;
+    for (uint32_t i = 0; i < count; i++)
+        size = ((size + 7) & ~UINT64_C(7)) +
+               (items ? kinds_item_size(kind, keys, i) : kinds_placeholder_size(kind, keys, i));
+    return size;
+}
+
+TEST(client_lookup_kinds, every_response_limit_answers_all_keys_or_is_an_overflow)
+{
+    BOTH(kind)
+    {
+        void *keys = kinds_keys(kind, 3);
+        kinds_unknown(kind, keys, 0, 1, 16);
+        kinds_known(kind, keys, 1, 2, 18, 13);
+        kinds_known(kind, keys, 2, 3, 21, 40);
+        const uint64_t most = least(kind, keys, 3, true);
+        for (uint64_t limit = least(kind, keys, 3, false) - 8; limit <= most; limit++) {
+            struct kinds_scene s;
+            kinds_open_limits(&s, kind, 1024, (uint32_t)limit);
+            const pipc_result result = kinds_call(&s, keys, 3, 0);
+            CHECK_RESULT(result, limit < least(kind, keys, 3, false) ? PIPC_ERR_OVERFLOW : PIPC_OK);
+            for (uint32_t i = 0; result == PIPC_OK && i < 3; i++)
+                kinds_check_item(&s, keys, i, 24 + kinds_item_size(kind, keys, i) > limit);
+            CHECK(s.calls <= 5 && (limit < most || s.calls == 1));
+            kinds_close(&s);
+        }
+        free(keys);
+    }
+}
+
 TEST(client_lookup_kinds, label_of_a_mebibyte_in_the_middle_of_a_thousand)
 {
     struct kinds_scene s;
