@@ -85,6 +85,7 @@ static void fill_transport(struct input *in, struct pipc_transport_ops *ops)
 
 static struct pipc_call_ops call;
 static struct pipc_snapshot_hooks hooks;
+static struct pipc_lookup_hooks lookup;
 static uint32_t offsets[4];
 static uint32_t typed[2];
 
@@ -117,6 +118,25 @@ static void fill_codec(struct input *in, struct pipc_codec_ops *ops)
     hooks.string_count = take_u32(in) % 5;
     hooks.string_offsets = keep & (1u << 23) ? offsets : NULL;
     take(in, offsets, sizeof(offsets));
+}
+
+/* Read last, so that inputs from before there were lookups mean what they meant. */
+static void fill_lookup(struct input *in, struct pipc_codec_ops *ops)
+{
+    const struct pipc_lookup_hooks full = {FIXTURE_LOOKUP_ENTRIES};
+    const uint32_t keep = take_u32(in);
+
+    lookup = full;
+    drop_entries(&lookup, offsetof(struct pipc_lookup_hooks, check_keys), sizeof(lookup), keep);
+    if (keep & (1u << 30)) {
+        call.request_size = NULL;
+        call.encode = NULL;
+    }
+    ops->lookup = keep & (1u << 31) ? &lookup : NULL;
+    lookup.size = take_u32(in) % 128;
+    lookup.key_size = take_u32(in);
+    call.input_size = take_u32(in);
+    call.output_size = take_u32(in);
 }
 
 static struct pipc_option options[4];
@@ -176,7 +196,9 @@ static void check_accepted(const struct pipc_module *module)
     struct pipci_codec_tables tables;
     pipci_codec_normalise(module->ops, &tables);
     check(tables.ops.code != 0 && tables.ops.dispatch && tables.ops.build_request);
-    check(tables.ops.call == &tables.call && tables.call.encode);
+    check(tables.ops.call == &tables.call && tables.call.decode);
+    check(!tables.call.encode == !!tables.ops.lookup);
+    check(!tables.ops.lookup == !(tables.ops.traits & PIPC_CODEC_LOOKUP));
     check(!tables.ops.snapshot == !(tables.ops.traits & PIPC_CODEC_SNAPSHOT));
 }
 
@@ -192,6 +214,7 @@ void fuzz_one(const uint8_t *data, size_t len)
     fill_options(&in, &module);
     fill_transport(&in, &transport);
     fill_codec(&in, &codec);
+    fill_lookup(&in, &codec);
     module.ops = module.kind == PIPC_MODULE_CODEC ? (const void *)&codec : (const void *)&transport;
     fuzz_use(pipci_module_head_ok(&module));
     const pipc_result result = pipci_module_judge(&module, sizeof(module), 0, NULL, NULL, &err);

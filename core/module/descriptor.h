@@ -54,6 +54,7 @@ struct pipci_codec_tables {
     struct pipc_codec_ops ops;
     struct pipc_call_ops call;
     struct pipc_snapshot_hooks snapshot;
+    struct pipc_lookup_hooks lookup;
 };
 void pipci_codec_normalise(const struct pipc_codec_ops *ops, struct pipci_codec_tables *ret_tables);
 

@@ -215,6 +215,16 @@ static pipc_result missing(const char *subject, const char *what, struct pipc_er
     return pipci_fail(err, PIPC_ERR_MODULE_ABI, 0, "%s: entry \"%s\" is missing", subject, what);
 }
 
+/* Two ways to make a request of a lookup would be one too many. */
+static pipc_result judge_lookup_call(const struct pipc_call_ops *call, const char *subject,
+                                     struct pipc_error *err)
+{
+    if (!call->request_size && !call->encode && !call->batch && call->input_size == 0)
+        return PIPC_OK;
+    return pipci_fail(err, PIPC_ERR_MODULE_ABI, 0,
+                      "%s: claims LOOKUP and has entries of a single call", subject);
+}
+
 static pipc_result judge_call(const struct pipc_codec_ops *ops, const char *subject,
                               struct pipc_error *err)
 {
@@ -226,12 +236,12 @@ static pipc_result judge_call(const struct pipc_codec_ops *ops, const char *subj
         return pipci_fail(err, PIPC_ERR_MODULE_ABI, 0,
                           "%s: size of the table of the call is %u, expected at least %zu", subject,
                           call->size, sizeof(*call));
-    if (!call->request_size || !call->encode || !call->decode)
-        return missing(subject,
-                       !call->request_size ? "call.request_size"
-                       : !call->encode     ? "call.encode"
-                                           : "call.decode",
-                       err);
+    if (!call->decode)
+        return missing(subject, "call.decode", err);
+    if (ops->traits & PIPC_CODEC_LOOKUP)
+        return judge_lookup_call(call, subject, err);
+    if (!call->request_size || !call->encode)
+        return missing(subject, !call->request_size ? "call.request_size" : "call.encode", err);
     if (call->batch && !(ops->traits & PIPC_CODEC_BATCH))
         return pipci_fail(err, PIPC_ERR_MODULE_ABI, 0,
                           "%s: its call allows batches, its trait BATCH is not claimed", subject);
@@ -250,20 +260,29 @@ static bool strings_fit(const struct pipc_snapshot_hooks *hooks)
     return true;
 }
 
+/* A table of hooks is there exactly when its trait is set. */
+static pipc_result judge_claim(bool claimed, const void *hooks, const char *entry,
+                               const char *trait, const char *subject, struct pipc_error *err)
+{
+    if (claimed && !hooks)
+        return pipci_fail(err, PIPC_ERR_MODULE_ABI, 0, "%s: entry \"%s\" is missing, needed by %s",
+                          subject, entry, trait);
+    if (!claimed && hooks)
+        return pipci_fail(err, PIPC_ERR_MODULE_ABI, 0,
+                          "%s: entry \"%s\" is there, its trait %s is not claimed", subject, entry,
+                          trait);
+    return PIPC_OK;
+}
+
 static pipc_result judge_snapshot(const struct pipc_codec_ops *ops, const char *subject,
                                   struct pipc_error *err)
 {
     const struct pipc_snapshot_hooks *const hooks = ops->snapshot;
-    const bool claimed = (ops->traits & PIPC_CODEC_SNAPSHOT) != 0;
+    const pipc_result result = judge_claim((ops->traits & PIPC_CODEC_SNAPSHOT) != 0, hooks,
+                                           "snapshot", "SNAPSHOT", subject, err);
 
-    if (claimed != (hooks != NULL))
-        return pipci_fail(err, PIPC_ERR_MODULE_ABI, 0,
-                          claimed ? "%s: entry \"snapshot\" is missing, needed by SNAPSHOT"
-                                  : "%s: entry \"snapshot\" is there, its trait SNAPSHOT is not "
-                                    "claimed",
-                          subject);
-    if (!hooks)
-        return PIPC_OK;
+    if (result != PIPC_OK || !hooks)
+        return result;
     if (hooks->size < sizeof(*hooks) || hooks->head_size < sizeof(uint64_t) ||
         hooks->item_size == 0 || !strings_fit(hooks))
         return pipci_fail(err, PIPC_ERR_MODULE_ABI, 0,
@@ -271,6 +290,30 @@ static pipc_result judge_snapshot(const struct pipc_codec_ops *ops, const char *
                           subject, hooks->size, hooks->head_size, hooks->item_size);
     if (!hooks->head || !hooks->item_count || !hooks->item_strings || !hooks->item)
         return missing(subject, "snapshot.head, item_count, item_strings or item", err);
+    return PIPC_OK;
+}
+
+static pipc_result judge_lookup(const struct pipc_codec_ops *ops, const char *subject,
+                                struct pipc_error *err)
+{
+    const struct pipc_lookup_hooks *const hooks = ops->lookup;
+    const pipc_result result = judge_claim((ops->traits & PIPC_CODEC_LOOKUP) != 0, hooks, "lookup",
+                                           "LOOKUP", subject, err);
+
+    if (result != PIPC_OK || !hooks)
+        return result;
+    if (hooks->size < sizeof(*hooks) || hooks->key_size == 0 || ops->call->output_size == 0)
+        return pipci_fail(err, PIPC_ERR_MODULE_ABI, 0,
+                          "%s: sizes of the lookup hooks do not fit: table %u, key %u, view %u",
+                          subject, hooks->size, hooks->key_size, ops->call->output_size);
+    if (!hooks->check_keys || !hooks->fit || !hooks->encode)
+        return missing(subject, "lookup.check_keys, fit or encode", err);
+    if (!hooks->item_count || !hooks->generation || !hooks->item)
+        return missing(subject, "lookup.item_count, generation or item", err);
+    if (!hooks->response_add || !hooks->assemble)
+        return missing(subject, "lookup.response_add or assemble", err);
+    if (!hooks->local_size != !hooks->local)
+        return missing(subject, hooks->local ? "lookup.local_size" : "lookup.local", err);
     return PIPC_OK;
 }
 
@@ -307,5 +350,6 @@ pipc_result pipci_codec_judge(const struct pipc_codec_ops *ops, const char *subj
         return pipci_fail(err, PIPC_ERR_MODULE_ABI, 0, "%s: default_service is no service name",
                           subject);
     result = judge_codec_entries(&full, subject, err);
-    return result == PIPC_OK ? judge_snapshot(&full, subject, err) : result;
+    result = result == PIPC_OK ? judge_snapshot(&full, subject, err) : result;
+    return result == PIPC_OK ? judge_lookup(&full, subject, err) : result;
 }

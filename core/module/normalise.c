@@ -226,4 +226,9 @@ void pipci_codec_normalise(const struct pipc_codec_ops *ops, struct pipci_codec_
         ret_tables->snapshot.size = (uint32_t)sizeof(ret_tables->snapshot);
         to->snapshot = &ret_tables->snapshot;
     }
+    if (to->lookup) {
+        ret_tables->lookup = *to->lookup;
+        ret_tables->lookup.size = (uint32_t)sizeof(ret_tables->lookup);
+        to->lookup = &ret_tables->lookup;
+    }
 }

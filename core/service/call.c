@@ -139,6 +139,11 @@ pipc_result pipci_call_single(struct pipci_call *call, uint32_t timeout_ms)
         .decode = decode_single,
     };
 
+    if (!ops->request_size) {
+        return pipci_fail(&client->failure, PIPC_ERR_BAD_PARAM, 0,
+                          "service '%s': codec '%s' is a keyed lookup and is called with keys",
+                          client->service, call->codec->name);
+    }
     if (!call->output || (ops->input_size && !call->input) ||
         ops->request_size(call->input, &request.size) != PIPC_OK) {
         return bad_arguments(client);

@@ -197,6 +197,9 @@ void pipc_client_close(struct pipc_client *client)
     pipci_free(client->allocator, client->request);
     client->request = NULL;
     client->request_cap = 0;
+    pipci_free(client->allocator, client->stitched);
+    client->stitched = NULL;
+    client->stitched_cap = 0;
     free_identity(client);
     client->refused_until_ns = 0;
     client->open = false;

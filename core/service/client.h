@@ -88,6 +88,8 @@ struct pipc_client {
     const struct pipci_codec *codec; /* the bound kind, NULL before the first typed call */
     void *request;                   /* buffer for requests, reused */
     size_t request_cap;
+    void *stitched; /* the last result of a lookup that was put together, reused */
+    size_t stitched_cap;
 };
 
 /* What one attempt at an exchange came to (docs/level2-typed-api.md 5.5). */
@@ -161,6 +163,9 @@ pipc_result pipci_client_exchange(struct pipc_client *client, const struct pipci
  * state of the last attempt. `drain`: pause before the first attempt. */
 pipc_result pipci_client_reconnect(struct pipc_client *client, bool drain,
                                    const struct pipc_wait *wait);
+/* PIPC_OK, or what ends the call here: PIPC_ERR_ABORTED before PIPC_ERR_TIMEOUT, with
+ * client->failure set and state BROKEN. */
+pipc_result pipci_client_look(struct pipc_client *client, const struct pipc_wait *wait);
 
 /* ---- call.c: the frame of every kind of call ---- */
 

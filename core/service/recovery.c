@@ -18,12 +18,11 @@ static pipc_result strike(struct pipc_client *client, pipc_result result)
                           client->service);
     }
     return pipci_fail(&client->failure, PIPC_ERR_TIMEOUT, 0,
-                      "service '%s': the deadline of the call passed while it was recovering",
+                      "service '%s': the deadline of the call passed between two exchanges",
                       client->service);
 }
 
-/* PIPC_OK, or what has struck. Abort comes first. */
-static pipc_result look(struct pipc_client *client, const struct pipc_wait *wait)
+pipc_result pipci_client_look(struct pipc_client *client, const struct pipc_wait *wait)
 {
     if (pipci_event_is_set(&client->abort)) {
         return strike(client, PIPC_ERR_ABORTED);
@@ -42,7 +41,7 @@ static pipc_result rest(struct pipc_client *client, uint32_t ms, const struct pi
     if (ms && pipci_sleep(&nap) == PIPC_ERR_ABORTED) {
         return strike(client, PIPC_ERR_ABORTED);
     }
-    return look(client, wait);
+    return pipci_client_look(client, wait);
 }
 
 /* The outcomes that another attempt in a few milliseconds would only repeat. */
@@ -82,7 +81,7 @@ pipc_result pipci_client_reconnect(struct pipc_client *client, bool drain,
         if (result == PIPC_ERR_ABORTED) {
             return strike(client, result);
         }
-        result = look(client, wait);
+        result = pipci_client_look(client, wait);
         if (result != PIPC_OK) {
             return result;
         }

@@ -306,6 +306,81 @@ FIXTURE_UNUSED static pipc_result fixture_item(const void *output, uint32_t inde
     .head = fixture_head, .item_count = fixture_item_count, .item_strings = fixture_item_strings, \
     .item = fixture_item
 
+FIXTURE_UNUSED static pipc_result fixture_check_keys(const void *keys, uint32_t count)
+{
+    (void)keys;
+    (void)count;
+    return PIPC_OK;
+}
+
+FIXTURE_UNUSED static uint32_t fixture_fit(const void *keys, uint32_t count, uint64_t limit,
+                                           uint64_t *ret_size)
+{
+    (void)keys;
+    (void)limit;
+    *ret_size = 0;
+    return count;
+}
+
+FIXTURE_UNUSED static pipc_result fixture_encode_keys(const void *keys, uint32_t count, void *buf,
+                                                      size_t cap, size_t *ret_len)
+{
+    (void)count;
+    return fixture_encode(keys, buf, cap, ret_len);
+}
+
+FIXTURE_UNUSED static uint64_t fixture_generation(const void *view)
+{
+    (void)view;
+    return 1;
+}
+
+FIXTURE_UNUSED static pipc_result fixture_lookup_item(const void *view, uint32_t index,
+                                                      const void *key,
+                                                      struct pipc_lookup_item *ret_item)
+{
+    (void)view;
+    (void)index;
+    (void)key;
+    (void)ret_item;
+    return PIPC_ERR_OUT_OF_BOUNDS;
+}
+
+FIXTURE_UNUSED static uint64_t fixture_response_add(uint64_t size,
+                                                    const struct pipc_lookup_raw *items,
+                                                    uint32_t count)
+{
+    (void)items;
+    return size + count;
+}
+
+FIXTURE_UNUSED static pipc_result fixture_assemble(const struct pipc_lookup_raw *items,
+                                                   uint32_t count, uint64_t generation, void *buf,
+                                                   size_t cap, size_t *ret_len)
+{
+    (void)count;
+    (void)generation;
+    return fixture_encode(items, buf, cap, ret_len);
+}
+
+FIXTURE_UNUSED static uint64_t fixture_local_size(const void *key)
+{
+    (void)key;
+    return 0;
+}
+
+FIXTURE_UNUSED static pipc_result fixture_local(const void *key, void *buf, size_t cap,
+                                                size_t *ret_len)
+{
+    return fixture_encode(key, buf, cap, ret_len);
+}
+
+#define FIXTURE_LOOKUP_ENTRIES                                                           \
+    .check_keys = fixture_check_keys, .fit = fixture_fit, .encode = fixture_encode_keys, \
+    .item_count = fixture_item_count, .generation = fixture_generation,                  \
+    .item = fixture_lookup_item, .response_add = fixture_response_add,                   \
+    .assemble = fixture_assemble, .local_size = fixture_local_size, .local = fixture_local
+
 /* Options of every type, for the module files and for tests and fuzzing. */
 #define FIXTURE_OPTION_COUNT 8u
 FIXTURE_UNUSED static const struct pipc_option fixture_options[FIXTURE_OPTION_COUNT] = {

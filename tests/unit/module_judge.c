@@ -394,6 +394,96 @@ TEST(module_judge, snapshot_hooks_must_fit)
     refused(f, "x: entry \"snapshot.head, item_count, item_strings or item\" is missing");
 }
 
+static struct module_fixture *lookup(void)
+{
+    struct module_fixture *const f = module_fixture_codec(0, "x", 1);
+    f->codec.traits = PIPC_CODEC_LOOKUP;
+    f->codec.lookup = &f->lookup;
+    f->call.request_size = NULL;
+    f->call.encode = NULL;
+    f->call.output_size = 16;
+    return f;
+}
+
+#define HOOK_MISSING(member, text)                       \
+    do {                                                 \
+        struct module_fixture *const f_ = lookup();      \
+        f_->lookup.member = NULL;                        \
+        refused(f_, "x: entry \"" text "\" is missing"); \
+    } while (0)
+
+TEST(module_judge, each_missing_lookup_hook_is_named)
+{
+    accepted(lookup());
+    HOOK_MISSING(check_keys, "lookup.check_keys, fit or encode");
+    HOOK_MISSING(fit, "lookup.check_keys, fit or encode");
+    HOOK_MISSING(encode, "lookup.check_keys, fit or encode");
+    HOOK_MISSING(item_count, "lookup.item_count, generation or item");
+    HOOK_MISSING(generation, "lookup.item_count, generation or item");
+    HOOK_MISSING(item, "lookup.item_count, generation or item");
+    HOOK_MISSING(response_add, "lookup.response_add or assemble");
+    HOOK_MISSING(assemble, "lookup.response_add or assemble");
+    HOOK_MISSING(local, "lookup.local");
+    HOOK_MISSING(local_size, "lookup.local_size");
+    struct module_fixture *const f = lookup();
+    f->lookup.local = NULL;
+    f->lookup.local_size = NULL;
+    accepted(f); /* there is no such item */
+}
+
+TEST(module_judge, lookup_hooks_must_fit)
+{
+    char text[128];
+    struct module_fixture *f = lookup();
+    f->lookup.key_size = 0;
+    snprintf(text, sizeof(text),
+             "x: sizes of the lookup hooks do not fit: table %u, key 0, view 16", f->lookup.size);
+    refused(f, text);
+    f = lookup();
+    f->lookup.size -= 8;
+    snprintf(text, sizeof(text),
+             "x: sizes of the lookup hooks do not fit: table %u, key 8, view 16", f->lookup.size);
+    refused(f, text);
+    f = lookup();
+    f->call.output_size = 0;
+    snprintf(text, sizeof(text), "x: sizes of the lookup hooks do not fit: table %u, key 8, view 0",
+             f->lookup.size);
+    refused(f, text);
+}
+
+TEST(module_judge, lookup_hooks_and_their_trait_come_together)
+{
+    struct module_fixture *f = lookup();
+    f->codec.lookup = NULL;
+    refused(f, "x: entry \"lookup\" is missing, needed by LOOKUP");
+    f = lookup();
+    f->codec.size = offsetof(struct pipc_codec_ops, lookup);
+    refused(f, "x: entry \"lookup\" is missing, needed by LOOKUP");
+    f = module_fixture_codec(0, "x", 1);
+    f->codec.lookup = &f->lookup;
+    refused(f, "x: entry \"lookup\" is there, its trait LOOKUP is not claimed");
+}
+
+TEST(module_judge, lookup_has_no_entries_of_a_single_call)
+{
+    static const char *const sentence = "x: claims LOOKUP and has entries of a single call";
+    struct module_fixture *f = lookup();
+    f->call.encode = fixture_encode;
+    refused(f, sentence);
+    f = lookup();
+    f->call.request_size = fixture_request_size;
+    refused(f, sentence);
+    f = lookup();
+    f->call.input_size = 8;
+    refused(f, sentence);
+    f = lookup();
+    f->call.batch = 1;
+    refused(f, sentence);
+    f = lookup();
+    f->call.decode = NULL;
+    refused(f, "x: entry \"call.decode\" is missing");
+}
+
 TEST(module_judge, codec_table_without_its_tail_is_a_codec_without_snapshot)
 {
     struct pipci_codec_tables tables;
@@ -415,6 +505,11 @@ TEST(module_judge, codec_tables_are_copied)
     CHECK(tables.ops.snapshot == &tables.snapshot);
     CHECK_EQ(tables.snapshot.item_size, 32);
     CHECK(tables.call.encode == f->call.encode);
+    const struct module_fixture *const keyed = lookup();
+    pipci_codec_normalise(&keyed->codec, &tables);
+    CHECK(tables.ops.lookup == &tables.lookup && tables.ops.snapshot == NULL);
+    CHECK_EQ(tables.lookup.key_size, 8);
+    CHECK(tables.lookup.assemble == keyed->lookup.assemble);
 }
 
 /* ---- options ---- */

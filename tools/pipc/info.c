@@ -46,7 +46,9 @@ static const struct {
                         {PIPC_TRAIT_WRITE_IN_PLACE, "write-in-place"},
                         {PIPC_TRAIT_PEER_CREDENTIALS, "peer-credentials"},
                         {PIPC_TRAIT_ADOPT, "adopt"}},
-  codec_traits[] = {{PIPC_CODEC_BATCH, "batch"}, {PIPC_CODEC_SNAPSHOT, "snapshot"}};
+  codec_traits[] = {{PIPC_CODEC_BATCH, "batch"},
+                    {PIPC_CODEC_SNAPSHOT, "snapshot"},
+                    {PIPC_CODEC_LOOKUP, "lookup"}};
 
 static void add_text(struct json_object *object, const char *name, const char *text)
 {

@@ -169,6 +169,15 @@ PIPC_MUST_CHECK PIPC_API pipc_result pipc_client_call_batch(struct pipc_client *
                                                             void *ret_outputs, uint32_t timeout_ms,
                                                             struct pipc_error *err);
 
+/* A logical lookup of the kind `codec`, which must have lookup hooks (pipc/codec.h): one item per
+ * key, in the order of the keys, whatever number of exchanges it takes. `keys` as the codec says;
+ * *ret_view as for pipc_client_call. Level 2, 9. PIPC_ERR_BAD_PARAM, OVERFLOW (a ceiling of the
+ * configuration, a key that fits no request and has no item of its own, no progress), results of
+ * 9.4. */
+PIPC_MUST_CHECK PIPC_API pipc_result pipc_client_call_lookup(
+    struct pipc_client *client, const char *codec, uint32_t table_major, const void *keys,
+    uint32_t count, void *ret_view, uint32_t timeout_ms, struct pipc_error *err);
+
 /* A call on bytes, for tools: an encoded request in, the checked response payload out (borrowed as
  * above). */
 PIPC_MUST_CHECK PIPC_API pipc_result pipc_client_call_raw(

@@ -25,6 +25,7 @@ extern "C" {
 #define PIPC_CODEC_BATCH \
     0x01u /* batches are allowed on the server; batch calls when `call` has it too */
 #define PIPC_CODEC_SNAPSHOT 0x02u /* snapshot hooks are there */
+#define PIPC_CODEC_LOOKUP   0x04u /* lookup hooks are there: keys in, one item per key out */
 
 /* A request on the server while its callback runs: ask it with pipc_request_peer and
  * pipc_request_deadline (pipc/server.h). Opaque. */
@@ -63,7 +64,9 @@ struct pipc_dispatched {
 };
 
 /* One typed call as Level 2 makes it. `input` and `output` are the structs that the codec's header
- * names for its call; Level 2 zeroes `output` (output_size bytes) when the call fails. */
+ * names for its call; Level 2 zeroes `output` (output_size bytes) when the call fails. A keyed
+ * lookup (PIPC_CODEC_LOOKUP) has decode and output_size alone: what it sends is made by its lookup
+ * hooks, and request_size, encode, batch and input_size are 0. */
 struct pipc_call_ops {
     uint32_t size;
     uint32_t batch;      /* 1: pipc_client_call_batch is allowed */
@@ -108,6 +111,63 @@ struct pipc_snapshot_hooks {
                         struct pipc_snapshot_key *ret_key);
 };
 
+/* What a lookup item is to the client (docs/level2-typed-api.md 9.1): a result; no result, because
+ * the response was full, so this key and all later ones are asked again; a result too, but the
+ * first of several keys is asked once alone before it is taken. */
+enum { PIPC_LOOKUP_FINAL = 0, PIPC_LOOKUP_EXCEEDED = 1, PIPC_LOOKUP_OVERSIZED = 2 };
+
+/* The bytes of one item, borrowed. */
+struct pipc_lookup_raw {
+    const void *bytes;
+    size_t len;
+};
+
+/* One item of a decoded response. */
+struct pipc_lookup_item {
+    uint32_t size;    /* set by who asks */
+    uint32_t outcome; /* PIPC_LOOKUP_... */
+    uint32_t echoes;  /* 1: the item echoes the key that was given, exactly; else 0 */
+    uint32_t reserved;
+    struct pipc_lookup_raw raw; /* all of the item, nothing else; into the payload */
+};
+
+/* What the logical lookup call of Level 2 needs of a keyed lookup: it splits, asks again and
+ * stitches (docs/level2-typed-api.md 9, docs/codec.md 8.5). `keys` is the caller's array, its
+ * elements key_size bytes apart; `view` is what call->decode made of a response. Sizes are exact,
+ * in 64 bits, and never wrap. Each entry costs no more than linear time in the keys or bytes that
+ * it is given. All but the local ones must be there. */
+struct pipc_lookup_hooks {
+    uint32_t size;
+    uint32_t key_size;       /* bytes from one key of the caller's array to the next */
+    uint32_t response_empty; /* bytes of a response without items */
+    uint32_t reserved;
+    /* Whether each of the keys may be asked for: PIPC_OK or PIPC_ERR_BAD_PARAM. No other entry gets
+     * keys that have not passed. */
+    pipc_result (*check_keys)(const void *keys, uint32_t count);
+    /* How many keys, from the first on, a request of at most `limit` bytes holds: 0 to count.
+     * *ret_size: the exact size of the request for that many, which for none is that of the empty
+     * request, also where `limit` is below it. */
+    uint32_t (*fit)(const void *keys, uint32_t count, uint64_t limit, uint64_t *ret_size);
+    /* The request for these keys, `count` 0 included. PIPC_ERR_OVERFLOW. */
+    pipc_result (*encode)(const void *keys, uint32_t count, void *buf, size_t cap, size_t *ret_len);
+    uint32_t (*item_count)(const void *view);
+    uint64_t (*generation)(const void *view);
+    /* Item `index`, as the answer to `key`. PIPC_ERR_OUT_OF_BOUNDS. */
+    pipc_result (*item)(const void *view, uint32_t index, const void *key,
+                        struct pipc_lookup_item *ret_item);
+    /* Size of a response of `size` bytes (response_empty at first) with these items behind it, as
+     * assemble packs them. Only their lengths count; the bytes need not be there. */
+    uint64_t (*response_add)(uint64_t size, const struct pipc_lookup_raw *items, uint32_t count);
+    /* Packs raw items into a response of exactly the size that response_add came to; decodes each
+     * first. The item's own errors, PIPC_ERR_OVERFLOW. */
+    pipc_result (*assemble)(const struct pipc_lookup_raw *items, uint32_t count,
+                            uint64_t generation, void *buf, size_t cap, size_t *ret_len);
+    /* The item that says that a key is too large for any request: its size, and its bytes
+     * (PIPC_ERR_OVERFLOW). Both NULL: there is none, and such a call fails. */
+    uint64_t (*local_size)(const void *key);
+    pipc_result (*local)(const void *key, void *buf, size_t cap, size_t *ret_len);
+};
+
 /* The generic table. Appended to, never changed, within an ABI major; normalised at load. */
 struct pipc_codec_ops {
     uint32_t size;
@@ -139,6 +199,8 @@ struct pipc_codec_ops {
     const struct pipc_call_ops *call;
     /* With PIPC_CODEC_SNAPSHOT. */
     const struct pipc_snapshot_hooks *snapshot;
+    /* With PIPC_CODEC_LOOKUP. */
+    const struct pipc_lookup_hooks *lookup;
 };
 
 #ifdef __cplusplus

@@ -235,7 +235,10 @@ static void send_ack(struct script *s, int fd, const struct script_conn *plan,
         ack.server_supported_profiles = test_profiles();
         ack.intersection_profiles = test_profiles() & hello->supported_profiles;
         ack.selected_profile = plan->selected ? plan->selected : test_plane_bit();
-        ack.agreed_max_request_payload_bytes = hello->max_request_payload_bytes;
+        ack.agreed_max_request_payload_bytes =
+            plan->request_limit && plan->request_limit < hello->max_request_payload_bytes
+                ? plan->request_limit
+                : hello->max_request_payload_bytes;
         ack.agreed_max_request_batch_items = hello->max_request_batch_items;
         ack.agreed_max_response_payload_bytes = plan->response_limit ? plan->response_limit : 65536;
         ack.agreed_max_response_batch_items = hello->max_request_batch_items;

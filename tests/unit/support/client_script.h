@@ -60,6 +60,7 @@ struct script_conn {
     uint16_t status;
     uint16_t version;        /* of the header; 0: 1 */
     uint16_t layout;         /* 0: 1 */
+    uint32_t request_limit;  /* agreed at most; 0: the proposal */
     uint32_t max_request;    /* larger proposals are refused with LIMIT_EXCEEDED; 0: none is */
     uint32_t response_limit; /* 0: 65536 */
     uint32_t packet_size;    /* 0: the proposal */

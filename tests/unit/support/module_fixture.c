@@ -137,6 +137,8 @@ struct module_fixture *module_fixture_codec(unsigned number, const char *name, u
     f->call = (struct pipc_call_ops){.size = sizeof(f->call), FIXTURE_CALL_ENTRIES};
     f->hooks = (struct pipc_snapshot_hooks){
         .size = sizeof(f->hooks), .head_size = 8, .item_size = 32, FIXTURE_HOOK_ENTRIES};
+    f->lookup = (struct pipc_lookup_hooks){
+        .size = sizeof(f->lookup), .key_size = 8, FIXTURE_LOOKUP_ENTRIES};
     f->table[0] = sizeof(f->table);
     f->codec = (struct pipc_codec_ops){
         .size = sizeof(f->codec),

@@ -30,6 +30,7 @@ struct module_fixture {
     struct pipc_codec_ops codec;
     struct pipc_call_ops call;
     struct pipc_snapshot_hooks hooks;
+    struct pipc_lookup_hooks lookup;
     uint32_t table[2];
     struct module_seen seen;
 };
