@@ -170,8 +170,8 @@ static inline void pipc_waiter_note_quick(struct pipc_waiter *waiter)
     waiter->slept_in_row = 0;
 }
 
-/* The wait slept; `woken`: it ended because something came, not by deadline or abort. Sleeps between
- * sparse messages say nothing of whether spinning pays when they are dense. */
+/* The wait slept; `woken`: it ended because something came, not by deadline or abort. Sleeps
+ * between sparse messages say nothing of whether spinning pays when they are dense. */
 static inline void pipc_waiter_note_slept(struct pipc_waiter *waiter, int woken)
 {
     waiter->sleeps++;
