@@ -164,8 +164,8 @@ double contender_ratio(const struct contender *c, const struct contender *floor,
 /* The same of the median times, which a machine with other work disturbs less. */
 double contender_ratio_p50(const struct contender *c, const struct contender *floor,
                            uint32_t rounds);
-/* Nanoseconds an item of a batch costs beyond one call of the same level in the same rounds. False:
- * no batch. */
+/* Nanoseconds that an item of a batch costs beyond one call of the same level in the same rounds,
+ * by median times. False: no batch. */
 bool contender_item_ns(const struct row *row, const struct contender *c, double *ret_ns);
 
 /* ---- scenarios ---- */

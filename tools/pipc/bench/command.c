@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -317,7 +318,7 @@ static int row_measure(struct row *row, const struct plane *plane)
 static int scenario_measure(struct bench *bench, const struct scenario *scenario,
                             const struct plane *plane, bool count_only)
 {
-    static struct row row; /* too large for a small stack */
+    struct row *const row = calloc(1, sizeof(*row)); /* too large for a stack */
     const struct options *o = bench->o;
     const uint32_t given_rate[] = {o->rate}, given_items[] = {o->items, 0};
     const bool items_given = o->items_given && scenario->items_most > 1;
@@ -328,23 +329,26 @@ static int scenario_measure(struct bench *bench, const struct scenario *scenario
     const uint32_t *items = items_given ? given_items : scenario->items;
     int code = -1;
 
+    if (!row)
+        return complain(EXIT_FAILED, "no memory for a row");
     for (; *items && code < 0; items++) {
         for (size_t r = 0; r < rate_count && code < 0; r++) {
-            memset(&row, 0, sizeof(row));
-            row.bench = bench;
-            row.scenario = scenario;
-            row.transport = plane->name;
-            row.rate = rates[r];
-            row.items = *items;
-            row.depth = !scenario->pipelined ? 1 : o->depth ? o->depth : DEPTH_DEFAULT;
-            row.upgrade = (plane->traits & PIPC_TRAIT_UPGRADE) != 0;
-            row.packet_size = PIPC_PACKET_SIZE_DEFAULT;
+            memset(row, 0, sizeof(*row));
+            row->bench = bench;
+            row->scenario = scenario;
+            row->transport = plane->name;
+            row->rate = rates[r];
+            row->items = *items;
+            row->depth = !scenario->pipelined ? 1 : o->depth ? o->depth : DEPTH_DEFAULT;
+            row->upgrade = (plane->traits & PIPC_TRAIT_UPGRADE) != 0;
+            row->packet_size = PIPC_PACKET_SIZE_DEFAULT;
             if (count_only)
                 bench->rows_all++;
             else
-                code = row_measure(&row, plane);
+                code = row_measure(row, plane);
         }
     }
+    free(row);
     return code;
 }
 
@@ -392,7 +396,12 @@ int command_bench(const struct options *o)
 {
     struct bench bench = {.o = o};
     int code = take_options(&bench);
+    sigset_t pipe;
 
+    /* A reader of the results that has gone must not leave directories behind. */
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, NULL);
     if (code < 0)
         code = context_open(o, o->service ? o->service : scenarios[0].service, &bench.context);
     if (code >= 0)

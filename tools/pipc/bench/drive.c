@@ -46,7 +46,7 @@ static pipc_result warm(struct contender *c, uint32_t *ret_stride, struct pipc_e
         result = c->ops->exchange(c, err);
         done++;
     }
-    if (result == PIPC_OK && (clock_now() - begin) / done < SHORT_NS)
+    if (result == PIPC_OK && clock_now() - begin < (uint64_t)done * SHORT_NS)
         *ret_stride = STRIDE;
     return result;
 }

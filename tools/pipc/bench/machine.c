@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,8 +35,9 @@ uint64_t cpu_time_of(pid_t pid)
 
 static uint64_t sleeps_of_thread(pid_t pid, const char *thread)
 {
+    static const char field[] = "voluntary_ctxt_switches:";
     char path[320], line[256];
-    unsigned long long value = 0;
+    uint64_t value = 0;
     FILE *file;
 
     snprintf(path, sizeof(path), "/proc/%d/task/%s/status", (int)pid, thread);
@@ -43,8 +45,8 @@ static uint64_t sleeps_of_thread(pid_t pid, const char *thread)
     if (!file)
         return 0; /* the thread has ended */
     while (fgets(line, sizeof(line), file)) {
-        if (sscanf(line, "voluntary_ctxt_switches: %llu", &value) == 1)
-            break;
+        if (strncmp(line, field, sizeof(field) - 1) == 0)
+            value = strtoull(line + sizeof(field) - 1, NULL, 10);
     }
     fclose(file);
     return value;

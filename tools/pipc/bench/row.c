@@ -134,12 +134,8 @@ bool contender_item_ns(const struct row *row, const struct contender *c, double 
         const struct contender *one = &row->contenders[i];
         if (!one->hidden || c->hidden || one->level != c->level || one->spin != c->spin)
             continue;
-        for (uint32_t r = 0; r < row->bench->rounds; r++) {
-            const double many = c->rounds[r].throughput, single = one->rounds[r].throughput;
-            values[r] = many > 0 && single > 0
-                            ? ((double)NS_PER_S / many - (double)NS_PER_S / single) / c->items
-                            : 0;
-        }
+        for (uint32_t r = 0; r < row->bench->rounds; r++)
+            values[r] = (c->rounds[r].p50 - one->rounds[r].p50) / c->items;
         *ret_ns = median_of(values, row->bench->rounds);
         return true;
     }

@@ -6,10 +6,12 @@
 #include "server.h"
 
 #include <pipc/codecs/increment.h>
+#include <poll.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define ACCEPT_PAUSE_MS 10
 
 static int say_failed(int control, const struct pipc_error *err)
 {
@@ -84,15 +86,15 @@ static void serve_session(struct pipc_session *session, unsigned char *buf, size
 
 static int run_plain(void *arg, int control)
 {
+    static unsigned char buf[SERVER_REQUEST_BYTES]; /* of this process */
     const struct server_plan *plan = arg;
     struct pipc_error err = PIPC_ERROR_INIT;
     struct pipc_context *context;
     struct pipc_listener *listener;
     struct pipc_session *session;
     pipc_result result;
-    unsigned char *const buf = malloc(SERVER_REQUEST_BYTES);
 
-    if (!buf || bench_context(plan->row, plan->contender, &context, &err) != PIPC_OK ||
+    if (bench_context(plan->row, plan->contender, &context, &err) != PIPC_OK ||
         pipc_listen(context, plan->run_dir, plan->service, &plan->settings, &listener, &err) !=
             PIPC_OK)
         return say_failed(control, &err);
@@ -100,14 +102,15 @@ static int run_plain(void *arg, int control)
     side_say_ready(control);
     /* A client that comes and fails is its own matter: it will say so. */
     while ((result = pipc_accept(listener, 0, control, &session, &err)) != PIPC_ERR_ABORTED) {
+        if (result == PIPC_ERR_ACCEPT)
+            (void)poll(NULL, 0, ACCEPT_PAUSE_MS);
         if (result != PIPC_OK)
             continue;
-        serve_session(session, buf, SERVER_REQUEST_BYTES);
+        serve_session(session, buf, sizeof(buf));
         pipc_session_close(session);
     }
     pipc_listener_close(listener);
     (void)pipc_close(context);
-    free(buf);
     return 0;
 }
 
