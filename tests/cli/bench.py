@@ -3,9 +3,12 @@
 import csv
 import glob
 import io
+import json
 import os
+import re
 import signal
 import subprocess
+import xml.dom.minidom
 
 FIELDS = ['scenario', 'transport', 'level', 'spin', 'rate', 'items', 'depth', 'rounds', 'throughput', 'p50_us', 'p95_us', 'p99_us',
           'p999_us', 'send_p50_us', 'send_p99_us', 'client_cpu', 'server_cpu', 'floor', 'ratio_to_floor', 'ratio_p50',
@@ -233,6 +236,37 @@ def test_output_into_a_closed_pipe_ends_quietly_and_leaves_nothing(case):
     _, err = process.communicate(timeout=60 * case.slow)
     assert process.returncode == 0 and err == b'', (process.returncode, err)
     assert os.listdir(case.run_dir) == []
+
+
+def test_report_makes_a_page_and_plots_of_kept_rows(case):
+    rows = ''.join(bench(case, *words, '--json', '--transports', 'uds').out for words in
+                   (['ping-pong', '--rate', 0, '--spin', 'adaptive,off'], ['ping-pong', '--rate', 1000, '--no-floor', '--level', 'l2'],
+                    ['batch', '--items', 500], ['pipeline', 'snapshot', 'cache', 'connect', 'idle', '--level', 'l1,l2,l3']))
+    out = os.path.join(case.folder, 'docs')
+    report = os.path.join(os.path.dirname(__file__), os.pardir, 'bench', 'report')
+    done = case.run([report, '--from', case.file('rows.jsonl', rows), '--out', out, '--tool', case.tool])
+    assert done.code == 0 and 'cache look-up: allocations: 0' in done.out, str(done)
+    page = open(os.path.join(out, 'bench.md'), encoding='utf-8').read()
+    plots = re.findall(r'\]\((bench/[^)]+)\)', page)
+    assert len(plots) == 4 and sorted(plots) == sorted('bench/' + n for n in os.listdir(os.path.join(out, 'bench'))), plots
+    for plot in plots:
+        assert xml.dom.minidom.parse(os.path.join(out, plot)).documentElement.tagName == 'svg'
+    for row in map(json.loads, rows.splitlines()):
+        if row['scenario'] == 'ping-pong' and row['rate'] == 0:
+            assert f"{row['ratio_to_floor']:.2f}" in page and f"{row['throughput']:,.0f}" in page, row
+
+
+def test_report_says_how_long_it_takes(case):
+    report = os.path.join(os.path.dirname(__file__), os.pardir, 'bench', 'report')
+    done = case.run([report, '--help'])
+    assert done.code == 0 and 'minutes' in done.out and '--short' in done.out, str(done)
+
+
+def test_without_floors_rows_have_none(case):
+    done = bench(case, 'ping-pong', 'cache', 'connect', '--no-floor', '--rate', 0, '--json', '--transports', 'uds')
+    rows = done.lines()
+    assert done.code == 0 and len(rows) == 5 and all(list(row) == FIELDS for row in rows), str(done)
+    assert all(row['floor'] is None and row['ratio_to_floor'] is None and row['throughput'] > 0 for row in rows), rows
 
 
 def children_of(pid):

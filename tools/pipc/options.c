@@ -86,6 +86,7 @@ static const struct option_row rows[] = {
     {"csv", FLAG, AT(csv), 0, 0, 0, " bench ", NULL, "comma-separated values"},
     {"no-server", FLAG, AT(no_server), 0, 0, 0, " bench ", NULL,
      "measure a server that is already running"},
+    {"no-floor", FLAG, AT(no_floor), 0, 0, 0, " bench ", NULL, "levels alone, for profilers"},
     {"module", TEXT, AT(module), 0, 0, 0, JUDGES, "FILE", "judge this module file"},
     {"builtin", TEXT, AT(builtin), 0, 0, 0, JUDGES, "NAME", "judge this module of the build"},
     {"samples", TEXT, AT(samples), 0, 0, 0, JUDGES, "FILE",

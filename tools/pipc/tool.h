@@ -32,7 +32,8 @@ struct options {
     const char *check, *data, *cgroup_root, *proc_root, *find;
     const char *module, *builtin, *only, *one_case, *case_dir, *samples;
     const char *duration, *spin, *level, *pin;
-    bool json, verbose, explain, live, from_stdin, all, batch, hex, lines, csv, no_server, list;
+    bool json, verbose, explain, live, from_stdin, all, batch, hex, lines, csv, no_server, no_floor,
+        list;
     bool token_given, timeout_given, items_given, wait_given, count_given, rate_given;
     uint64_t token;
     uint32_t timeout_ms, max_request_bytes, max_response_bytes, max_batch_items, packet_size;

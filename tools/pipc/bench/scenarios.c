@@ -17,6 +17,8 @@ static int floors_add(struct row *row, size_t request_len, size_t response_len)
     bool polling = false, sleeping = false;
     int code = -1;
 
+    if (row->bench->o->no_floor)
+        return -1;
     for (uint32_t i = 0; i < row->bench->spin_count && code < 0; i++) {
         const char *const spin = spin_of(row, i);
         bool *const there = spin && strcmp(spin, "off") == 0 ? &sleeping : &polling;
@@ -94,7 +96,7 @@ static int cache(struct row *row)
 
 static int connecting(struct row *row)
 {
-    const int code = floor_connect_add(row);
+    const int code = row->bench->o->no_floor ? -1 : floor_connect_add(row);
 
     return code < 0 ? levels_add(row, 1, USE_CONNECT, LEVEL_L2) : code;
 }

@@ -11,12 +11,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define STOP_MS  2000
-#define READY_MS 30000
+#define SIDE_NAME "pipc-server"
+#define STOP_MS   2000
+#define READY_MS  30000
 
 /* Descriptors of other contenders would keep their ends alive in this child. */
 static void close_others(int keep, int control)
@@ -49,6 +51,7 @@ bool side_start(struct side *side, int keep, int (*serve)(void *arg, int control
     side->pid = fork();
     if (side->pid == 0) {
         ignore_signals();
+        (void)prctl(PR_SET_NAME, SIDE_NAME); /* tells it apart in top and in profiles */
         close_others(keep, pair[1]);
         _exit(serve(arg, pair[1]));
     }

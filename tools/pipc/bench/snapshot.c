@@ -18,7 +18,7 @@
 #define SLACK    65536u
 
 struct key {
-    uint32_t hash, len; /* the length is data: nothing is compiled for one length */
+    uint32_t hash, len, path_len; /* lengths are data: nothing is compiled for one length */
     char name[NAME_LEN + 1];
     char path[NAME_LEN * 3];
 };
@@ -45,7 +45,7 @@ static void key_make(struct key *key, uint32_t number)
 
     snprintf(key->name, sizeof(key->name), "container-%010u-in-a-pod-of-a-node-%05u", number,
              number % 100000u);
-    snprintf(key->path, sizeof(key->path), PATH_FMT, number);
+    key->path_len = (uint32_t)snprintf(key->path, sizeof(key->path), PATH_FMT, number);
     key->len = (uint32_t)strlen(key->name);
     for (const char *c = key->name; *c; c++)
         hash = (hash * UINT32_C(16777619)) ^ (unsigned char)*c;
@@ -58,9 +58,8 @@ size_t snapshot_len(uint32_t items)
 
     key_make(&key, 0);
     return PIPC_CGROUPS_SNAPSHOT_HDR_LEN +
-           items * (PIPC_DIR_ENTRY_LEN +
-                    (size_t)pipc_align8(PIPC_CGROUPS_SNAPSHOT_ITEM_HDR_LEN + strlen(key.name) + 1 +
-                                        strlen(key.path) + 1));
+           items * (PIPC_DIR_ENTRY_LEN + (size_t)pipc_align8(PIPC_CGROUPS_SNAPSHOT_ITEM_HDR_LEN +
+                                                             key.len + 1 + key.path_len + 1));
 }
 
 static pipc_result no_memory(const struct snapshot *s, struct pipc_error *err)
@@ -84,8 +83,7 @@ static uint32_t fill(void *user, const struct pipc_request *from,
     pipc_cgroups_snapshot_builder_set_header(builder, 1, 1);
     for (uint32_t i = 0; i < s->items; i++) {
         const struct key *key = &s->keys[i];
-        const struct pipc_str_view name = {key->name, key->len},
-                                   path = {key->path, strlen(key->path)};
+        const struct pipc_str_view name = {key->name, key->len}, path = {key->path, key->path_len};
         if (pipc_cgroups_snapshot_builder_add(builder, key->hash, 0, 1, name, path) != PIPC_OK)
             return 0;
     }
@@ -347,17 +345,28 @@ static const struct contender_ops cache_ops = {.open = cache_open,
                                                .interrupt = snapshot_interrupt,
                                                .close = snapshot_close};
 
-int cache_add(struct row *row)
+static int bare_add(struct row *row)
 {
-    struct snapshot *bare = snapshot_make(row, LEVEL_FLOOR, NULL, &bare_ops);
-    struct snapshot *s = bare ? snapshot_make(row, LEVEL_L3, NULL, &cache_ops) : NULL;
-    int code;
+    struct snapshot *s = snapshot_make(row, LEVEL_FLOOR, NULL, &bare_ops);
 
     if (!s)
+        return complain(EXIT_FAILED, "no memory for a table of %u items", row->items);
+    s->contender->name = "bare table";
+    s->contender->units = 2 * row->items;
+    s->service = row->scenario->service;
+    return -1;
+}
+
+int cache_add(struct row *row)
+{
+    int code = row->bench->o->no_floor ? -1 : bare_add(row);
+    struct snapshot *s = code < 0 ? snapshot_make(row, LEVEL_L3, NULL, &cache_ops) : NULL;
+
+    if (code >= 0)
+        return code;
+    if (!s)
         return complain(EXIT_FAILED, "no memory for a cache of %u items", row->items);
-    bare->contender->name = "bare table";
-    bare->contender->units = s->contender->units = 2 * row->items;
-    bare->service = row->scenario->service;
+    s->contender->units = 2 * row->items;
     code = bench_service(row, &s->service, s->run_dir, sizeof(s->run_dir));
     return code >= 0 ? code : serve(s, s->contender);
 }
