@@ -5,7 +5,7 @@ import json
 import os
 
 KINDS = ('header', 'chunk', 'hello', 'hello_ack', 'batch', 'increment_req', 'string_reverse', 'cgroups_snapshot_req',
-         'cgroups_snapshot_resp')
+         'cgroups_snapshot_resp', 'cgroups_lookup_req', 'cgroups_lookup_resp', 'apps_lookup_req', 'apps_lookup_resp')
 
 
 def vectors(case, kind):
@@ -39,6 +39,17 @@ def test_encode_lines_gives_the_bytes_of_every_canonical_vector(case):
         for v, g in zip(lines, got):
             assert g == v['hex'], f"{v['id']}: {g}"
         print(f'counted: {kind}: {len(lines)} canonical lines')
+
+
+def test_encode_lines_builds_lookup_responses_under_the_budget_of_every_vector(case):
+    for kind in ('cgroups_lookup_resp', 'apps_lookup_resp'):
+        lines = [v for v in vectors(case, kind) if 'build' in v]
+        done = case.pipc('encode', kind, '--lines', stdin=''.join(json.dumps(v['build']) + '\n' for v in lines))
+        got = done.out.split('\n')[:-1]
+        assert done.code == 0 and lines and len(got) == len(lines), f'{kind}: {done}'
+        for v, g in zip(lines, got):
+            assert g == v['hex'], f"{v['id']}: {g}"
+        print(f'counted: {kind}: {len(lines)} lines with a budget')
 
 
 def test_single_case_from_file_standard_input_and_hexadecimal(case):
@@ -105,7 +116,7 @@ def test_wire_structures_are_taken_with_a_dash(case):
 
 def test_words_that_are_no_structure_and_a_batch_without_count_are_usage_errors(case):
     for words, needle in ((['increment'], 'increment'), (['increment_xyz'], 'increment_xyz'), (['_req'], '_req'), ([''], ''), (['batch'], '--items'),
-                          (['apps_lookup_req'], 'apps_lookup')):
+                          (['nobody_knows_req'], 'nobody_knows')):
         done = case.pipc('decode', *words, stdin='')
         assert done.code == 2 and needle in done.err and done.out == '', str(done)
 

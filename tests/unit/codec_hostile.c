@@ -9,6 +9,8 @@
 #include "codec_fixture.h"
 #include "vectors.h"
 
+#include <pipc/codecs/apps_lookup.h>
+#include <pipc/codecs/cgroups_lookup.h>
 #include <pipc/codecs/cgroups_snapshot.h>
 #include <pipc/codecs/increment.h>
 #include <pipc/codecs/string_reverse.h>
@@ -125,6 +127,18 @@ TEST(codec_hostile, random_bytes_of_every_length_for_snapshot_response)
     run_random("cgroups_snapshot_resp");
 }
 
+TEST(codec_hostile, random_bytes_of_every_length_for_cgroups_lookups)
+{
+    run_random("cgroups_lookup_req");
+    run_random("cgroups_lookup_resp");
+}
+
+TEST(codec_hostile, random_bytes_of_every_length_for_apps_lookups)
+{
+    run_random("apps_lookup_req");
+    run_random("apps_lookup_resp");
+}
+
 /* ---- alignment ---- */
 
 static void check_shifted(const struct vector *v, void *arg)
@@ -153,21 +167,15 @@ TEST(codec_hostile, payloads_off_alignment_give_the_same)
 
 /* ---- counts ---- */
 
-static void check_count(uint32_t count)
+static void check_count(const char *kind, uint32_t count)
 {
     unsigned char bytes[64] = {1};
-    struct pipc_cgroups_snapshot_view view;
     memcpy(bytes + 4, &count, 4);
     const uint64_t before = test_now_ms();
     for (size_t len = 24; len <= sizeof(bytes); len++) {
         void *block;
         const unsigned char *exact = vector_copy(bytes, len, 0, &block);
-        CHECK_RESULT(codec_verdict(codec_linked("cgroups_snapshot_resp"), "cgroups_snapshot_resp",
-                                   exact, len),
-                     PIPC_ERR_TRUNCATED);
-        CHECK_RESULT(
-            pipc_cgroups_snapshot_decode(pipc_cgroups_snapshot_linked(), exact, len, &view),
-            PIPC_ERR_TRUNCATED);
+        CHECK_RESULT(codec_verdict(codec_linked(kind), kind, exact, len), PIPC_ERR_TRUNCATED);
         free(block);
     }
     /* A loop over the count would take seconds. */
@@ -176,11 +184,14 @@ static void check_count(uint32_t count)
 
 TEST(codec_hostile, counts_above_the_payload_are_refused_at_once)
 {
-    check_count(0xffffffffu);
-    check_count(0x20000000u);
-    check_count(0x20000001u);
-    check_count(0x1fffffffu);
-    check_count(6);
+    static const char *const kinds[] = {"cgroups_snapshot_resp", "cgroups_lookup_req",
+                                        "cgroups_lookup_resp", "apps_lookup_req",
+                                        "apps_lookup_resp"};
+    static const uint32_t counts[] = {0xffffffffu, 0x20000000u, 0x20000001u, 0x1fffffffu, 7};
+    for (unsigned i = 0; i < 5; i++)
+        for (unsigned k = 0; k < 5; k++)
+            check_count(kinds[i], counts[k]);
+    check_count(kinds[0], 6);
 }
 
 /* ---- outputs ---- */
@@ -213,10 +224,38 @@ static void refuse_snapshot(const struct vector *v)
     VECTOR_CHECK(v, refused >= 2, "no item is refused");
 }
 
+/* Views of the lookups, refused as a whole. */
+static bool refuse_lookup(const struct vector *v)
+{
+    union {
+        struct pipc_cgroups_lookup_request_view paths;
+        struct pipc_cgroups_lookup_view cgroups;
+        struct pipc_apps_lookup_request_view pids;
+        struct pipc_apps_lookup_view apps;
+    } view;
+    const struct pipc_cgroups_lookup_table *c = pipc_cgroups_lookup_linked();
+    const struct pipc_apps_lookup_table *a = pipc_apps_lookup_linked();
+    pipc_result r;
+    memset(&view, 0xa5, sizeof(view));
+    if (strcmp(v->kind, "cgroups_lookup_req") == 0)
+        r = pipc_cgroups_lookup_request_decode(c, v->bytes, v->len, &view.paths);
+    else if (strcmp(v->kind, "cgroups_lookup_resp") == 0)
+        r = pipc_cgroups_lookup_decode(c, v->bytes, v->len, &view.cgroups);
+    else if (strcmp(v->kind, "apps_lookup_req") == 0)
+        r = pipc_apps_lookup_request_decode(a, v->bytes, v->len, &view.pids);
+    else if (strcmp(v->kind, "apps_lookup_resp") == 0)
+        r = pipc_apps_lookup_decode(a, v->bytes, v->len, &view.apps);
+    else
+        return false;
+    VECTOR_CHECK(v, r != PIPC_OK, "not refused");
+    all_bytes(&view, sizeof(view), 0xa5);
+    return true;
+}
+
 static void check_untouched(const struct vector *v, void *arg)
 {
     (void)arg;
-    if (v->valid)
+    if (v->valid || refuse_lookup(v))
         return;
     if (strcmp(v->kind, "increment_req") == 0) {
         uint64_t value = 0xa5a5a5a5a5a5a5a5u;

@@ -7,6 +7,7 @@
 
 #include "codec_fixture.h"
 #include "codec_snapshot.h"
+#include "lookup_bytes.h"
 
 #include <pipc/codecs/increment.h>
 #include <pipc/codecs/string_reverse.h>
@@ -82,6 +83,7 @@ static void check_counting(void)
 
 TEST(codec_purity, decoding_and_access_allocate_nothing)
 {
+    const struct lk_bytes *const lookups[] = {&lk_paths, &lk_cgroups, &lk_pids, &lk_apps};
     struct cgsnap_bytes two = cgsnap_two();
     const unsigned char string[] = {8, 0, 0, 0, 1, 0, 0, 0, 'a', 0};
     check_counting();
@@ -92,6 +94,10 @@ TEST(codec_purity, decoding_and_access_allocate_nothing)
         codec_verdict(codec_linked("cgroups_snapshot_req"), "cgroups_snapshot_req", two.at, i % 6);
         codec_verdict(codec_linked("string_reverse"), "string_reverse", string, i % 11);
         codec_verdict(codec_linked("increment_req"), "increment_req", two.at, i % 10);
+        for (unsigned k = 0; k < 4; k++) {
+            const struct lk_bytes *b = lookups[k];
+            codec_verdict(codec_linked(b->kind), b->kind, b->at, b->len - i % b->len);
+        }
     }
     CHECK_EQ(counted() - before, 0);
     cgsnap_free(&two);
@@ -108,6 +114,12 @@ TEST(codec_purity, huge_counts_allocate_nothing)
         CHECK_RESULT(codec_verdict(codec_linked("cgroups_snapshot_resp"), "cgroups_snapshot_resp",
                                    bytes, sizeof(bytes)),
                      PIPC_ERR_TRUNCATED);
+        CHECK_RESULT(codec_verdict(codec_linked("cgroups_lookup_resp"), "cgroups_lookup_resp",
+                                   bytes, sizeof(bytes)),
+                     PIPC_ERR_TRUNCATED);
+        CHECK_RESULT(
+            codec_verdict(codec_linked("apps_lookup_req"), "apps_lookup_req", bytes, sizeof(bytes)),
+            PIPC_ERR_TRUNCATED);
     }
     CHECK_EQ(counted() - before, 0);
 }
@@ -123,6 +135,43 @@ static uint32_t provide(void *user, const struct pipc_request *from,
         if (pipc_cgroups_snapshot_builder_add_text(builder, i, i, i, "name", "/path") != PIPC_OK)
             return 0;
     return 1;
+}
+
+static uint32_t look_up(void *user, const struct pipc_request *from,
+                        const struct pipc_cgroups_lookup_request_view *request,
+                        struct pipc_cgroups_lookup_builder *builder)
+{
+    const struct pipc_label_view labels[] = {lk_label("k", "v")};
+    (void)user;
+    (void)from;
+    for (uint32_t i = 0; i < request->item_count; i++)
+        if (pipc_cgroups_lookup_builder_add_request_item(builder, i, 0, 1, lk_str("name"), labels,
+                                                         1) != PIPC_OK)
+            return 0;
+    return 1;
+}
+
+TEST(codec_purity, lookups_are_encoded_dispatched_and_assembled_without_an_allocation)
+{
+    const struct pipc_cgroups_lookup_handler h = {.size = sizeof(h), .lookup = look_up};
+    const struct pipc_str_view path = lk_str("/a");
+    unsigned char request[64], buf[1024];
+    struct pipc_dispatch d = {.size = sizeof(d),
+                              .handler = &h,
+                              .request = request,
+                              .response = buf,
+                              .response_cap = sizeof(buf)};
+    struct pipc_dispatched done = {.size = sizeof(done)};
+    const struct pipc_lookup_raw raw = {lk_apps.at + 32, 91};
+    size_t len;
+    check_counting();
+    const uint64_t before = counted();
+    CHECK_OK(pipc_cgroups_lookup_request_encode(pipc_cgroups_lookup_linked(), &path, 1, request,
+                                                sizeof(request), &d.request_len));
+    CHECK_OK(codec_linked("cgroups_lookup_resp")->dispatch(&d, &done));
+    CHECK_OK(
+        pipc_apps_lookup_assemble(pipc_apps_lookup_linked(), &raw, 1, 1, buf, sizeof(buf), &len));
+    CHECK_EQ(counted() - before, 0);
 }
 
 TEST(codec_purity, encoding_building_and_dispatch_allocate_nothing)

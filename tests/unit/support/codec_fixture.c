@@ -6,47 +6,59 @@
 
 #include "test.h"
 
+#include "codec_lookup.h"
+
+#include <pipc/codecs/apps_lookup.h>
+#include <pipc/codecs/cgroups_lookup.h>
 #include <pipc/codecs/cgroups_snapshot.h>
 #include <pipc/codecs/increment.h>
 #include <pipc/codecs/string_reverse.h>
 
-const char *const codec_kinds[] = {"increment_req", "string_reverse", "cgroups_snapshot_req",
-                                   "cgroups_snapshot_resp"};
+const char *const codec_kinds[CODEC_KINDS] = {
+    "increment_req",      "string_reverse",      "cgroups_snapshot_req", "cgroups_snapshot_resp",
+    "cgroups_lookup_req", "cgroups_lookup_resp", "apps_lookup_req",      "apps_lookup_resp",
+};
 
-/* Name of the codec of a structure. */
-static const char *codec_of(const char *kind)
+static const struct {
+    const char *prefix; /* of the structures */
+    const char *name;
+    const struct pipc_module *module;
+} codecs[] = {
+    {"increment_", PIPC_INCREMENT_NAME, &pipc_module_increment},
+    {"string_reverse", PIPC_STRING_REVERSE_NAME, &pipc_module_string_reverse},
+    {"cgroups_snapshot_", PIPC_CGROUPS_SNAPSHOT_NAME, &pipc_module_cgroups_snapshot},
+    {"cgroups_lookup_", PIPC_CGROUPS_LOOKUP_NAME, &pipc_module_cgroups_lookup},
+    {"apps_lookup_", PIPC_APPS_LOOKUP_NAME, &pipc_module_apps_lookup},
+};
+
+/* Number of the codec of a structure. */
+static size_t codec_of(const char *kind)
 {
-    if (strcmp(kind, "increment_req") == 0)
-        return PIPC_INCREMENT_NAME;
-    if (strcmp(kind, "string_reverse") == 0)
-        return PIPC_STRING_REVERSE_NAME;
-    CHECK_MSG(strncmp(kind, "cgroups_snapshot_re", 19) == 0, "no structure is called %s", kind);
-    return PIPC_CGROUPS_SNAPSHOT_NAME;
+    for (size_t i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++)
+        if (strncmp(kind, codecs[i].prefix, strlen(codecs[i].prefix)) == 0)
+            return i;
+    test_fail(__FILE__, __LINE__, "no structure is called %s", kind);
 }
 
 static bool is_response(const char *kind)
 {
-    return strcmp(kind, "cgroups_snapshot_resp") == 0;
+    const char *end = strrchr(kind, '_');
+    return end && strcmp(end, "_resp") == 0;
 }
 
 const struct pipc_codec_ops *codec_linked(const char *kind)
 {
-    const char *name = codec_of(kind);
-    if (strcmp(name, PIPC_INCREMENT_NAME) == 0)
-        return pipc_module_increment.ops;
-    if (strcmp(name, PIPC_STRING_REVERSE_NAME) == 0)
-        return pipc_module_string_reverse.ops;
-    return pipc_module_cgroups_snapshot.ops;
+    return codecs[codec_of(kind)].module->ops;
 }
 
 const struct pipc_codec_ops *codec_loaded(struct pipc_context *context, const char *kind)
 {
     const struct pipc_codec_ops *ops = NULL;
-    const char *name = NULL;
+    const char *name = NULL, *const wanted = codecs[codec_of(kind)].name;
     struct pipc_error err = PIPC_ERROR_INIT;
-    const pipc_result r = pipc_codec_find(context, codec_of(kind), 0, &ops, &name, &err);
+    const pipc_result r = pipc_codec_find(context, wanted, 0, &ops, &name, &err);
     CHECK_MSG(r == PIPC_OK && ops, "codec of %s: %s", kind, err.text);
-    CHECK(ops->table == pipc_codec_table(context, codec_of(kind), ops->table_major));
+    CHECK(ops->table == pipc_codec_table(context, wanted, ops->table_major));
     return ops;
 }
 
@@ -160,6 +172,12 @@ pipc_result codec_typed_walk(const struct pipc_codec_ops *ops, const char *kind,
         return typed_increment(ops->table, bytes, len, visitor);
     if (ops->code == PIPC_METHOD_STRING_REVERSE)
         return typed_string(ops->table, bytes, len, visitor);
+    if (ops->code == PIPC_METHOD_CGROUPS_LOOKUP)
+        return is_response(kind) ? typed_cgroups_response(ops->table, bytes, len, visitor)
+                                 : typed_cgroups_request(ops->table, bytes, len, visitor);
+    if (ops->code == PIPC_METHOD_APPS_LOOKUP)
+        return is_response(kind) ? typed_apps_response(ops->table, bytes, len, visitor)
+                                 : typed_apps_request(ops->table, bytes, len, visitor);
     return is_response(kind) ? typed_response(ops->table, bytes, len, visitor)
                              : typed_request(ops->table, bytes, len, visitor);
 }

@@ -14,15 +14,16 @@
 #include <stdint.h>
 
 /* Structures of the vectors: "increment_req", "string_reverse", "cgroups_snapshot_req",
- * "cgroups_snapshot_resp". */
+ * "cgroups_snapshot_resp", "cgroups_lookup_req", "cgroups_lookup_resp", "apps_lookup_req",
+ * "apps_lookup_resp". */
 extern const char *const codec_kinds[];
-#define CODEC_KINDS 4u
+#define CODEC_KINDS 8u
 
 /* Generic table of the codec that is linked into the test. */
 const struct pipc_codec_ops *codec_linked(const char *kind);
 /* The same of a context's codec; fails the test when it is not there. */
 const struct pipc_codec_ops *codec_loaded(struct pipc_context *context, const char *kind);
-/* A context that has the three codecs: loaded from the build's folder, or built in. Close it with
+/* A context that has the codecs: loaded from the build's folder, or built in. Close it with
  * pipc_close. */
 struct pipc_context *codec_context(void);
 

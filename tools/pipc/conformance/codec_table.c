@@ -33,10 +33,28 @@ static void check_snapshot_table(const struct pipc_codec_ops *ops)
                       hooks->string_offsets[i], hooks->item_size);
 }
 
+static void check_lookup_table(const struct pipc_codec_ops *ops)
+{
+    const struct pipc_lookup_hooks *const hooks = ops->lookup;
+
+    KIT_CHECK_MSG((hooks != NULL) == ((ops->traits & PIPC_CODEC_LOOKUP) != 0),
+                  "the trait LOOKUP and the lookup hooks do not go together");
+    if (!hooks)
+        return;
+    KIT_CHECK_MSG(!ops->call->request_size && !ops->call->encode && !ops->call->batch &&
+                      ops->call->input_size == 0,
+                  "a lookup has entries of a single call");
+    KIT_CHECK_MSG(hooks->key_size > 0, "the keys of a lookup have no size");
+    KIT_CHECK(hooks->check_keys && hooks->fit && hooks->encode);
+    KIT_CHECK(hooks->item_count && hooks->generation && hooks->item);
+    KIT_CHECK(hooks->response_add && hooks->assemble);
+    KIT_CHECK_MSG(!hooks->local == !hooks->local_size, "local and local_size do not go together");
+}
+
 static void table_run(struct kit *kit)
 {
     const struct pipc_codec_ops *const ops = codec_open(kit)->ops;
-    const uint32_t known = PIPC_CODEC_BATCH | PIPC_CODEC_SNAPSHOT;
+    const uint32_t known = PIPC_CODEC_BATCH | PIPC_CODEC_SNAPSHOT | PIPC_CODEC_LOOKUP;
     uint32_t size;
 
     KIT_CHECK_MSG(is_name(kit->subject->module->name), "the name is not [a-z][a-z0-9_]{0,31}");
@@ -49,13 +67,15 @@ static void table_run(struct kit *kit)
                   "the typed table does not begin with its size: %u", size);
     KIT_CHECK(ops->check_request && ops->check_response && ops->walk_request &&
               ops->walk_response && ops->dispatch);
-    KIT_CHECK(ops->call && ops->call->request_size && ops->call->encode && ops->call->decode);
+    KIT_CHECK(ops->call && ops->call->decode);
+    KIT_CHECK(ops->lookup || (ops->call->request_size && ops->call->encode));
     KIT_CHECK_MSG(ops->call->output_size > 0, "the call gives nothing back");
     KIT_CHECK_MSG(!ops->call->batch || (ops->traits & PIPC_CODEC_BATCH),
                   "the call allows batches, the trait BATCH is not claimed");
     KIT_CHECK_MSG(!ops->call->batch || ops->call->input_size > 0,
                   "a batch of calls needs inputs, and the call has none");
     check_snapshot_table(ops);
+    check_lookup_table(ops);
 }
 
 static void samples_run(struct kit *kit)
