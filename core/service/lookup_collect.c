@@ -80,7 +80,9 @@ pipc_result pipci_lookup_keep(struct pipci_lookup *lookup, uint32_t from, uint32
         return no_memory(lookup, len);
     }
     for (i = 0; i < count; i++) {
-        memcpy(to, items[i].bytes, items[i].len);
+        if (items[i].len) {
+            memcpy(to, items[i].bytes, items[i].len);
+        }
         items[i].bytes = to;
         to += items[i].len;
     }

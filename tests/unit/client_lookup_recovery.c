@@ -186,6 +186,37 @@ TEST(client_lookup_recovery, abort_before_the_call_sends_nothing)
     finish();
 }
 
+TEST(client_lookup_recovery, abort_before_the_call_wins_over_a_key_that_fits_no_request)
+{
+    struct pipc_str_view word = lookup_word(1, 61);
+    const struct pipc_client_config config = {.size = sizeof(config),
+                                              .max_request_payload_bytes = 64};
+    struct lookup_scene s = lookup_open_with(WORD_COUNT_PLAIN_NAME, &config, NULL, NULL);
+    pipc_client_abort(s.client);
+    lookup_check_failed(&s, lookup_call_keys(&s, &word, 1, 0), PIPC_ERR_ABORTED, "aborted",
+                        PIPC_CLIENT_BROKEN);
+    lookup_close(&s);
+}
+
+TEST(client_lookup_recovery, deadline_that_passed_before_an_exchange_sends_nothing)
+{
+    /* Copying 13 MB of items that the client makes itself takes longer than a millisecond. */
+    const uint32_t count = 65536;
+    struct pipc_str_view *words = calloc(count, sizeof(*words));
+    struct lookup_scene s = lookup_open(64, 0);
+    CHECK(words != NULL);
+    words[0] = lookup_word(1, 200);
+    for (uint32_t i = 1; i < count; i++)
+        words[i] = words[0];
+    const pipc_result result = lookup_call_keys(&s, words, count, 1);
+    lookup_server_stop(&s);
+    CHECK_EQ(s.provider->calls, 0);
+    lookup_server_start(&s, NULL);
+    lookup_check_failed(&s, result, PIPC_ERR_TIMEOUT, "between two exchanges", PIPC_CLIENT_BROKEN);
+    lookup_close(&s);
+    free(words);
+}
+
 /* Answers, and aborts the client before it can ask again. */
 static pipc_result abort_behind(struct provider *p, uint32_t number,
                                 const struct word_count_builder *request, void *buf, size_t cap,

@@ -141,6 +141,31 @@ TEST(client_lookup_split, item_alone_that_is_full_is_an_overflow)
     lookup_close(&s);
 }
 
+static pipc_result oversized_behind(struct provider *p, uint32_t call,
+                                    const struct word_count_builder *request, void *buf, size_t cap,
+                                    size_t *ret_len)
+{
+    struct forged f = lookup_forged(request);
+    (void)p;
+    (void)call;
+    f.status[1] = WORD_OVERSIZED;
+    *ret_len = lookup_forge(&f, buf, cap);
+    return PIPC_OK;
+}
+
+TEST(client_lookup_split, oversized_item_behind_the_first_is_final)
+{
+    static const char *const words[] = {"a", "b", "c"};
+    struct lookup_scene s = lookup_open(0, 0);
+    s.provider->raw = oversized_behind;
+    CHECK_OK(lookup_call(&s, words, 3));
+    CHECK_EQ(s.provider->calls, 1);
+    CHECK_EQ(word_count_item(&s.view, 0).status, WORD_UNKNOWN);
+    CHECK_EQ(word_count_item(&s.view, 1).status, WORD_OVERSIZED);
+    CHECK_EQ(word_count_item(&s.view, 2).status, WORD_UNKNOWN);
+    lookup_close(&s);
+}
+
 /* ---- response limits that cannot work ---- */
 
 TEST(client_lookup_split, no_room_for_the_placeholders_on_a_server_that_cannot_grow)
@@ -253,7 +278,7 @@ TEST(client_lookup_split, kind_without_such_an_item_fails_with_the_key_named)
 
 /* ---- a session that agreed on less than is proposed ---- */
 
-static void enlarged(uint32_t next_limit, pipc_result expected, uint32_t state)
+static void enlarged(uint32_t proposal, uint32_t next_limit, pipc_result expected, uint32_t state)
 {
     struct pipc_str_view words[2] = {lookup_word(1, 6), lookup_word(1, 61)};
     const struct pipc_client_config client = {.size = sizeof(client),
@@ -261,7 +286,7 @@ static void enlarged(uint32_t next_limit, pipc_result expected, uint32_t state)
     const struct pipc_server_config large = {.size = sizeof(large),
                                              .max_request_payload_bytes = next_limit};
     struct lookup_scene s = lookup_open_with(NULL, &client, NULL, NULL);
-    s.client->request_proposal = 128; /* learned since; the session still has 64 */
+    s.client->request_proposal = proposal; /* learned since; the session still has 64 */
     lookup_server_stop(&s);
     if (next_limit)
         lookup_server_start(&s, &large);
@@ -280,9 +305,21 @@ static void enlarged(uint32_t next_limit, pipc_result expected, uint32_t state)
 
 TEST(client_lookup_split, larger_session_is_made_for_a_key_that_the_proposal_allows)
 {
-    enlarged(1024, PIPC_OK, PIPC_CLIENT_READY);
-    enlarged(0, PIPC_ERR_OVERFLOW, PIPC_CLIENT_NOT_FOUND);
-    enlarged(100, PIPC_ERR_OVERFLOW, PIPC_CLIENT_DISCONNECTED);
+    enlarged(128, 1024, PIPC_OK, PIPC_CLIENT_READY);
+    enlarged(67, 1024, PIPC_OK, PIPC_CLIENT_READY); /* exactly that of the key */
+    enlarged(128, 0, PIPC_ERR_OVERFLOW, PIPC_CLIENT_NOT_FOUND);
+    enlarged(128, 100, PIPC_ERR_OVERFLOW, PIPC_CLIENT_DISCONNECTED);
+}
+
+TEST(client_lookup_split, no_session_is_given_up_for_a_key_that_the_proposal_does_not_allow)
+{
+    struct pipc_str_view word = lookup_word(1, 61);
+    struct lookup_scene s = lookup_open(64, 0);
+    s.client->request_proposal = 66;
+    CHECK_OK(lookup_call_keys(&s, &word, 1, 0));
+    lookup_check(&s, &word, 1, 58);
+    CHECK_EQ(script_status(s.client).reconnect_count, 0);
+    lookup_close(&s);
 }
 
 TEST(client_lookup_split, new_session_that_is_still_too_small_ends_broken)
