@@ -79,3 +79,45 @@ const struct pipc_call_ops pipcm_increment_call = {
     .encode = call_encode,
     .decode = call_decode,
 };
+
+/* ---- batches at once ---- */
+
+static pipc_result uniform_encode(const void *inputs, uint32_t count, void *items)
+{
+    memcpy(items, inputs, (size_t)count * PIPC_INCREMENT_LEN);
+    return PIPC_OK;
+}
+
+static pipc_result uniform_decode(const void *items, uint32_t count, void *ret_outputs)
+{
+    memcpy(ret_outputs, items, (size_t)count * PIPC_INCREMENT_LEN);
+    return PIPC_OK;
+}
+
+static pipc_result uniform_dispatch(const struct pipc_dispatch *dispatch, uint32_t count,
+                                    struct pipc_dispatched *ret)
+{
+    const struct pipc_increment_handler *h = dispatch->handler;
+    const unsigned char *in = dispatch->request;
+    unsigned char *out = dispatch->response;
+    if (!BYTES_HANDLER_OK(h) || !h->increment)
+        return bytes_dispatched(ret, PIPC_ERR_HANDLER_FAILED, PIPC_STAGE_CALLBACK, 0, 0);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t answer = 0;
+        if (!h->increment(h->user, dispatch->from, bytes_get64(in), &answer))
+            return bytes_dispatched(ret, PIPC_ERR_HANDLER_FAILED, PIPC_STAGE_CALLBACK, 0, 0);
+        bytes_put64(out, answer);
+        in += PIPC_INCREMENT_LEN;
+        out += PIPC_INCREMENT_LEN;
+    }
+    return bytes_dispatched(ret, PIPC_OK, PIPC_STAGE_DONE, (uint64_t)count * PIPC_INCREMENT_LEN, 0);
+}
+
+const struct pipc_uniform_hooks pipcm_increment_uniform = {
+    .size = sizeof(struct pipc_uniform_hooks),
+    .request_len = PIPC_INCREMENT_LEN,
+    .response_len = PIPC_INCREMENT_LEN,
+    .encode = uniform_encode,
+    .decode = uniform_decode,
+    .dispatch = uniform_dispatch,
+};

@@ -16,5 +16,6 @@ pipc_result pipcm_increment_build(const struct pipc_fields *fields, void *buf, s
 pipc_result pipcm_increment_dispatch(const struct pipc_dispatch *dispatch,
                                      struct pipc_dispatched *ret_dispatched);
 extern const struct pipc_call_ops pipcm_increment_call;
+extern const struct pipc_uniform_hooks pipcm_increment_uniform;
 
 #endif

@@ -17,7 +17,7 @@ static const struct pipc_increment_table table = {
 static const struct pipc_codec_ops ops = {
     .size = sizeof(struct pipc_codec_ops),
     .code = PIPC_METHOD_INCREMENT,
-    .traits = PIPC_CODEC_BATCH,
+    .traits = PIPC_CODEC_BATCH | PIPC_CODEC_UNIFORM,
     .table_major = PIPC_INCREMENT_TABLE_MAJOR,
     .table_minor = PIPC_INCREMENT_TABLE_MINOR,
     .default_service = "increment",
@@ -30,6 +30,7 @@ static const struct pipc_codec_ops ops = {
     .build_response = pipcm_increment_build,
     .dispatch = pipcm_increment_dispatch,
     .call = &pipcm_increment_call,
+    .uniform = &pipcm_increment_uniform,
 };
 
 PIPC_MODULE_EXPORT const struct pipc_module pipc_module_increment = {

@@ -55,6 +55,7 @@ struct pipci_codec_tables {
     struct pipc_call_ops call;
     struct pipc_snapshot_hooks snapshot;
     struct pipc_lookup_hooks lookup;
+    struct pipc_uniform_hooks uniform;
 };
 void pipci_codec_normalise(const struct pipc_codec_ops *ops, struct pipci_codec_tables *ret_tables);
 

@@ -317,6 +317,37 @@ static pipc_result judge_lookup(const struct pipc_codec_ops *ops, const char *su
     return PIPC_OK;
 }
 
+/* Above this an item is no small thing, and what batches save is nothing. */
+#define UNIFORM_LEN_MAX 4096u
+
+static bool uniform_len_fits(uint32_t len)
+{
+    return len > 0 && len <= UNIFORM_LEN_MAX && len % PIPC_ALIGNMENT == 0;
+}
+
+static pipc_result judge_uniform(const struct pipc_codec_ops *ops, const char *subject,
+                                 struct pipc_error *err)
+{
+    const struct pipc_uniform_hooks *const hooks = ops->uniform;
+    const pipc_result result = judge_claim((ops->traits & PIPC_CODEC_UNIFORM) != 0, hooks,
+                                           "uniform", "UNIFORM", subject, err);
+
+    if (result != PIPC_OK || !hooks)
+        return result;
+    if (!ops->call->batch)
+        return pipci_fail(err, PIPC_ERR_MODULE_ABI, 0,
+                          "%s: claims UNIFORM, its call does not allow batches", subject);
+    if (hooks->size < sizeof(*hooks) || !uniform_len_fits(hooks->request_len) ||
+        !uniform_len_fits(hooks->response_len))
+        return pipci_fail(err, PIPC_ERR_MODULE_ABI, 0,
+                          "%s: sizes of the uniform hooks do not fit: table %u, request %u, "
+                          "response %u",
+                          subject, hooks->size, hooks->request_len, hooks->response_len);
+    if (!hooks->encode || !hooks->decode || !hooks->dispatch)
+        return missing(subject, "uniform.encode, decode or dispatch", err);
+    return PIPC_OK;
+}
+
 static pipc_result judge_codec_entries(const struct pipc_codec_ops *ops, const char *subject,
                                        struct pipc_error *err)
 {
@@ -351,5 +382,6 @@ pipc_result pipci_codec_judge(const struct pipc_codec_ops *ops, const char *subj
                           subject);
     result = judge_codec_entries(&full, subject, err);
     result = result == PIPC_OK ? judge_snapshot(&full, subject, err) : result;
-    return result == PIPC_OK ? judge_lookup(&full, subject, err) : result;
+    result = result == PIPC_OK ? judge_lookup(&full, subject, err) : result;
+    return result == PIPC_OK ? judge_uniform(&full, subject, err) : result;
 }

@@ -231,4 +231,9 @@ void pipci_codec_normalise(const struct pipc_codec_ops *ops, struct pipci_codec_
         ret_tables->lookup.size = (uint32_t)sizeof(ret_tables->lookup);
         to->lookup = &ret_tables->lookup;
     }
+    if (to->uniform) {
+        ret_tables->uniform = *to->uniform;
+        ret_tables->uniform.size = (uint32_t)sizeof(ret_tables->uniform);
+        to->uniform = &ret_tables->uniform;
+    }
 }

@@ -20,6 +20,24 @@ static void *output_at(const struct pipci_call *call, uint32_t index)
     return (char *)call->output + index * (size_t)call->codec->ops.call->output_size;
 }
 
+/* ---- items of one length: all at once ---- */
+
+static pipc_result encode_uniform(void *arg, void *buf, size_t cap, size_t *ret_len)
+{
+    const struct pipci_call *call = arg;
+    const struct pipc_uniform_hooks *hooks = call->codec->ops.uniform;
+    void *items = NULL;
+    const size_t len = pipc_batch_uniform_begin(buf, cap, call->count, hooks->request_len, &items);
+
+    if (!len) {
+        return PIPC_ERR_OVERFLOW;
+    }
+    *ret_len = len;
+    return hooks->encode(call->input, call->count, items);
+}
+
+/* ---- items of any length: one by one ---- */
+
 static pipc_result encode_batch(void *arg, void *buf, size_t cap, size_t *ret_len)
 {
     const struct pipci_call *call = arg;
@@ -47,12 +65,24 @@ static pipc_result encode_batch(void *arg, void *buf, size_t cap, size_t *ret_le
     return PIPC_OK;
 }
 
+/* A server may pack items as it likes, so the length alone does not say how they lie. */
+static const void *uniform_items(const struct pipci_call *call, const void *payload, size_t len)
+{
+    const struct pipc_uniform_hooks *hooks = call->codec->ops.uniform;
+
+    return hooks ? pipc_batch_uniform_items(payload, len, call->count, hooks->response_len) : NULL;
+}
+
 static pipc_result decode_batch(void *arg, const void *payload, size_t len)
 {
     const struct pipci_call *call = arg;
+    const void *items = uniform_items(call, payload, len);
     pipc_result result = PIPC_OK;
     uint32_t i;
 
+    if (items) {
+        return call->codec->ops.uniform->decode(items, call->count, call->output);
+    }
     for (i = 0; i < call->count && result == PIPC_OK; i++) {
         const void *item = NULL;
         size_t item_len = 0;
@@ -69,9 +99,14 @@ static pipc_result decode_batch(void *arg, const void *payload, size_t len)
  * this room. */
 static pipc_result batch_size(const struct pipci_call *call, uint64_t *ret_size)
 {
+    const struct pipc_uniform_hooks *hooks = call->codec->ops.uniform;
     uint64_t size = (uint64_t)call->count * PIPC_BATCH_ENTRY_LEN;
     uint32_t i;
 
+    if (hooks) {
+        *ret_size = size + (uint64_t)call->count * hooks->request_len;
+        return PIPC_OK;
+    }
     for (i = 0; i < call->count; i++) {
         uint64_t item = 0;
         const pipc_result result = call->codec->ops.call->request_size(input_at(call, i), &item);
@@ -98,7 +133,7 @@ static pipc_result call_batch(struct pipci_call *call, uint32_t timeout_ms)
         .flags = PIPC_FLAG_BATCH,
         .item_count = call->count,
         .arg = call,
-        .encode = encode_batch,
+        .encode = call->codec->ops.uniform ? encode_uniform : encode_batch,
         .decode = decode_batch,
     };
 

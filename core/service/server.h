@@ -206,6 +206,9 @@ void pipci_answer_make(struct pipci_worker *worker, const struct pipc_message *r
  * LIMIT_EXCEEDED the length that would have fitted (0: not known). */
 uint16_t pipci_dispatch_one(struct pipci_worker *worker, const void *request, size_t request_len,
                             void *room, size_t room_len, size_t *ret_len, uint64_t *ret_needed);
+/* `count` requests of one length, all at once; both sides have uniform hooks and room. */
+uint16_t pipci_dispatch_uniform(struct pipci_worker *worker, const void *items, uint32_t count,
+                                void *answers);
 /* The same for a whole batch into `room` (the response limit). */
 uint16_t pipci_dispatch_batch(struct pipci_worker *worker, const struct pipc_message *request,
                               void *room, size_t room_len, size_t *ret_len, uint64_t *ret_needed);

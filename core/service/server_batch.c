@@ -32,10 +32,35 @@ static uint16_t run_item(struct pipci_worker *worker, const struct pipc_message 
                                                          : PIPC_STATUS_LIMIT_EXCEEDED;
 }
 
+/* All items at once, where their message type, the request and the room allow that. False: one by
+ * one. */
+static bool run_uniform(struct pipci_worker *worker, const struct pipc_message *request, void *room,
+                        size_t room_len, size_t *ret_len, uint16_t *ret_status)
+{
+    const struct pipc_uniform_hooks *hooks = worker->server->codec->ops.uniform;
+    const uint32_t count = request->item_count;
+    const void *items;
+    void *answers = NULL;
+    if (!hooks)
+        return false;
+    items =
+        pipc_batch_uniform_items(request->payload, request->payload_len, count, hooks->request_len);
+    const size_t len =
+        items ? pipc_batch_uniform_begin(room, room_len, count, hooks->response_len, &answers) : 0;
+    if (!len)
+        return false;
+    *ret_status = pipci_dispatch_uniform(worker, items, count, answers);
+    *ret_len = len;
+    return true;
+}
+
 uint16_t pipci_dispatch_batch(struct pipci_worker *worker, const struct pipc_message *request,
                               void *room, size_t room_len, size_t *ret_len, uint64_t *ret_needed)
 {
     struct pipc_batch_builder builder;
+    uint16_t uniform_status;
+    if (run_uniform(worker, request, room, room_len, ret_len, &uniform_status))
+        return uniform_status;
     pipc_batch_begin(&builder, room, room_len, request->item_count);
     for (uint32_t i = 0; i < request->item_count; i++) {
         const uint16_t status = run_item(worker, request, i, &builder, ret_needed);

@@ -40,6 +40,22 @@ uint16_t pipci_dispatch_one(struct pipci_worker *worker, const void *request, si
     return PIPC_STATUS_OK;
 }
 
+uint16_t pipci_dispatch_uniform(struct pipci_worker *worker, const void *items, uint32_t count,
+                                void *answers)
+{
+    const struct pipc_uniform_hooks *hooks = worker->server->codec->ops.uniform;
+    const struct pipc_dispatch dispatch = {.size = sizeof(dispatch),
+                                           .from = &worker->request,
+                                           .handler = worker->server->handler,
+                                           .request = items,
+                                           .request_len = (size_t)count * hooks->request_len,
+                                           .response = answers,
+                                           .response_cap = (size_t)count * hooks->response_len};
+    struct pipc_dispatched done = {.size = sizeof(done), .stage = PIPC_STAGE_CALLBACK};
+    const pipc_result result = hooks->dispatch(&dispatch, count, &done);
+    return result == PIPC_OK ? PIPC_STATUS_OK : status_of(result, done.stage);
+}
+
 /* Room for a response of the agreed limit; NULL: no memory. */
 static void *response_room(struct pipci_worker *worker)
 {

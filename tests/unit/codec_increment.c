@@ -22,7 +22,7 @@ TEST(codec_increment, table_and_constants_are_those_of_the_page)
     CHECK_EQ(ops->code, 1);
     CHECK_EQ(PIPC_METHOD_INCREMENT, 1);
     CHECK_EQ(PIPC_INCREMENT_LEN, 8);
-    CHECK_EQ(ops->traits, PIPC_CODEC_BATCH);
+    CHECK_EQ(ops->traits, PIPC_CODEC_BATCH | PIPC_CODEC_UNIFORM);
     CHECK_EQ(ops->call->batch, 1);
     CHECK_STR(pipc_module_increment.name, "increment");
 }

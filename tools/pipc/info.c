@@ -48,7 +48,8 @@ static const struct {
                         {PIPC_TRAIT_ADOPT, "adopt"}},
   codec_traits[] = {{PIPC_CODEC_BATCH, "batch"},
                     {PIPC_CODEC_SNAPSHOT, "snapshot"},
-                    {PIPC_CODEC_LOOKUP, "lookup"}};
+                    {PIPC_CODEC_LOOKUP, "lookup"},
+                    {PIPC_CODEC_UNIFORM, "uniform"}};
 
 static void add_text(struct json_object *object, const char *name, const char *text)
 {

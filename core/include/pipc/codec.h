@@ -26,6 +26,7 @@ extern "C" {
     0x01u /* batches are allowed on the server; batch calls when `call` has it too */
 #define PIPC_CODEC_SNAPSHOT 0x02u /* snapshot hooks are there */
 #define PIPC_CODEC_LOOKUP   0x04u /* lookup hooks are there: keys in, one item per key out */
+#define PIPC_CODEC_UNIFORM  0x08u /* uniform hooks are there: every message has the same length */
 
 /* A request on the server while its callback runs: ask it with pipc_request_peer and
  * pipc_request_deadline (pipc/server.h). Opaque. */
@@ -168,6 +169,24 @@ struct pipc_lookup_hooks {
     pipc_result (*local)(const void *key, void *buf, size_t cap, size_t *ret_len);
 };
 
+/* Batches of a message type whose requests have one length and whose responses have one, both
+ * multiples of 8: all items at once, one behind the other. The outcome is that of the entries for
+ * single messages, item by item. Needs BATCH, and call->batch. */
+struct pipc_uniform_hooks {
+    uint32_t size;
+    uint32_t request_len; /* of one item, at most 4096 */
+    uint32_t response_len;
+    uint32_t reserved;
+    /* Writes `count` requests from the caller's array. PIPC_ERR_BAD_PARAM. */
+    pipc_result (*encode)(const void *inputs, uint32_t count, void *items);
+    /* Reads `count` responses into the caller's array. The decoder's errors. */
+    pipc_result (*decode)(const void *items, uint32_t count, void *ret_outputs);
+    /* Runs `count` requests through the handler's callback. dispatch->request and response are the
+     * items, with room for all. The first item that fails decides. */
+    pipc_result (*dispatch)(const struct pipc_dispatch *dispatch, uint32_t count,
+                            struct pipc_dispatched *ret_dispatched);
+};
+
 /* The generic table. Appended to, never changed, within an ABI major; normalised at load. */
 struct pipc_codec_ops {
     uint32_t size;
@@ -201,6 +220,8 @@ struct pipc_codec_ops {
     const struct pipc_snapshot_hooks *snapshot;
     /* With PIPC_CODEC_LOOKUP. */
     const struct pipc_lookup_hooks *lookup;
+    /* With PIPC_CODEC_UNIFORM. */
+    const struct pipc_uniform_hooks *uniform;
 };
 
 #ifdef __cplusplus

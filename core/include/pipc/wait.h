@@ -117,7 +117,7 @@ static inline int pipc_waiter_expects(const struct pipc_waiter *waiter)
  * expect short ones again. */
 static inline void pipc_waiter_learn_(struct pipc_waiter *waiter, uint64_t now_ns)
 {
-    const uint64_t most = 4u * PIPC_SPIN_DENSE * waiter->sleep_cost_ns;
+    const uint64_t most = UINT64_C(4) * PIPC_SPIN_DENSE * waiter->sleep_cost_ns;
     uint64_t seen = now_ns - waiter->began_ns;
 
     if (waiter->began_ns != 0) {

@@ -208,6 +208,16 @@ PIPC_MUST_CHECK PIPC_API pipc_result pipc_batch_item(const void *payload, size_t
 PIPC_MUST_CHECK PIPC_API pipc_result pipc_batch_check(const void *payload, size_t payload_len,
                                                       uint32_t item_count);
 
+/* Batches whose items all have `item_len` bytes, a multiple of 8, and lie one behind the other:
+ * made and read at once. begin writes the directory, tells where the items go and returns the
+ * payload's length; 0 when that does not fit `cap` or a payload. It never reads the buffer. items
+ * gives the first item of `item_count`, or NULL when the directory is any other; safe on any bytes.
+ */
+PIPC_API size_t pipc_batch_uniform_begin(void *buf, size_t cap, uint32_t item_count,
+                                         uint32_t item_len, void **ret_items);
+PIPC_API const void *pipc_batch_uniform_items(const void *payload, size_t payload_len,
+                                              uint32_t item_count, uint32_t item_len);
+
 /* The structures by name, for tools: "header", "chunk", "hello", "hello_ack", "batch".
  * walk: decodes, then names every field to the visitor in wire order (padding left out, as in the
  * golden vectors); item_count is that of the outer header and counts for "batch" only.

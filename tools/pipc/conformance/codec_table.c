@@ -51,10 +51,27 @@ static void check_lookup_table(const struct pipc_codec_ops *ops)
     KIT_CHECK_MSG(!hooks->local == !hooks->local_size, "local and local_size do not go together");
 }
 
+static void check_uniform_table(const struct pipc_codec_ops *ops)
+{
+    const struct pipc_uniform_hooks *const hooks = ops->uniform;
+
+    KIT_CHECK_MSG((hooks != NULL) == ((ops->traits & PIPC_CODEC_UNIFORM) != 0),
+                  "the trait UNIFORM and the uniform hooks do not go together");
+    if (!hooks)
+        return;
+    KIT_CHECK_MSG(ops->call->batch, "messages are uniform, and the call does not allow batches");
+    KIT_CHECK_MSG(hooks->request_len % PIPC_ALIGNMENT == 0 && hooks->request_len > 0 &&
+                      hooks->response_len % PIPC_ALIGNMENT == 0 && hooks->response_len > 0,
+                  "lengths of uniform messages, %u and %u, are no multiples of 8",
+                  hooks->request_len, hooks->response_len);
+    KIT_CHECK(hooks->encode && hooks->decode && hooks->dispatch);
+}
+
 static void table_run(struct kit *kit)
 {
     const struct pipc_codec_ops *const ops = codec_open(kit)->ops;
-    const uint32_t known = PIPC_CODEC_BATCH | PIPC_CODEC_SNAPSHOT | PIPC_CODEC_LOOKUP;
+    const uint32_t known =
+        PIPC_CODEC_BATCH | PIPC_CODEC_SNAPSHOT | PIPC_CODEC_LOOKUP | PIPC_CODEC_UNIFORM;
     uint32_t size;
 
     KIT_CHECK_MSG(is_name(kit->subject->module->name), "the name is not [a-z][a-z0-9_]{0,31}");
@@ -76,6 +93,7 @@ static void table_run(struct kit *kit)
                   "a batch of calls needs inputs, and the call has none");
     check_snapshot_table(ops);
     check_lookup_table(ops);
+    check_uniform_table(ops);
 }
 
 static void samples_run(struct kit *kit)
