@@ -7,6 +7,8 @@
 #include "core/module/descriptor.h"
 #include "module_fixture.h"
 
+#include <pipc/codecs/increment.h>
+
 static void accepted(const struct module_fixture *f)
 {
     struct pipc_error err = PIPC_ERROR_INIT;
@@ -392,6 +394,34 @@ TEST(module_judge, snapshot_hooks_must_fit)
     f = snapshot();
     f->hooks.item = NULL;
     refused(f, "x: entry \"snapshot.head, item_count, item_strings or item\" is missing");
+}
+
+static const struct pipc_uniform_hooks uniform_hooks = {
+    .size = sizeof(uniform_hooks), .request_len = 8, .response_len = 16};
+
+TEST(module_judge, uniform_hooks_must_fit_and_need_batch_calls)
+{
+    const struct pipc_codec_ops *const good = pipc_module_increment.ops;
+    struct module_fixture *const f = module_fixture_codec(0, "x", 1);
+    struct pipc_uniform_hooks hooks = *good->uniform;
+
+    f->codec.uniform = &hooks;
+    refused(f, "x: entry \"uniform\" is there, its trait UNIFORM is not claimed");
+    f->codec.traits = PIPC_CODEC_BATCH | PIPC_CODEC_UNIFORM;
+    refused(f, "x: claims UNIFORM, its call does not allow batches");
+    f->call.batch = 1;
+    accepted(f);
+    hooks.request_len = 12;
+    refused(f, "x: sizes of the uniform hooks do not fit: table 40, request 12, response 8");
+    hooks.request_len = 0;
+    refused(f, "x: sizes of the uniform hooks do not fit: table 40, request 0, response 8");
+    hooks.request_len = 8;
+    hooks.response_len = 4104;
+    refused(f, "x: sizes of the uniform hooks do not fit: table 40, request 8, response 4104");
+    hooks = uniform_hooks;
+    refused(f, "x: entry \"uniform.encode, decode or dispatch\" is missing");
+    f->codec.uniform = NULL;
+    refused(f, "x: entry \"uniform\" is missing, needed by UNIFORM");
 }
 
 static struct module_fixture *lookup(void)

@@ -116,6 +116,35 @@ TEST(server_kinds, increment_alone_and_in_batches)
     server_end(&hosted);
 }
 
+TEST(server_kinds, increment_batch_whose_items_lie_in_another_order_is_answered_by_position)
+{
+    static const uint32_t entries[6] = {16, 8, 8, 8, 0, 8};
+    static const uint64_t values[3] = {300, 200, 100};
+    struct hosted hosted;
+    struct raw raw;
+    uint32_t calls = 0;
+    uint8_t batch[48], response[64];
+    long len = 0;
+    host_increment(&hosted, &calls, true, NULL);
+    raw_open(&raw);
+    memcpy(batch, entries, 24);
+    memcpy(batch + 24, values, 24);
+    CHECK_EQ((uint64_t)exchange(&raw, 1, PIPC_FLAG_BATCH, 3, batch, sizeof(batch), response,
+                                sizeof(response), &len),
+             PIPC_STATUS_OK);
+    for (uint32_t i = 0; i < 3; i++) {
+        const void *item = NULL;
+        size_t item_len = 0;
+        uint64_t value;
+        CHECK_OK(pipc_batch_item(response, (size_t)len, 3, i, &item, &item_len));
+        CHECK_EQ(item_len, 8);
+        memcpy(&value, item, 8);
+        CHECK_EQ(value, 101 + 100 * i);
+    }
+    raw_close(&raw);
+    server_end(&hosted);
+}
+
 TEST(server_kinds, increment_batch_stops_at_the_failing_item)
 {
     struct hosted hosted;

@@ -68,28 +68,37 @@ static pipc_result no_memory(const struct increment *s, struct pipc_error *err)
 static pipc_result message_make(struct increment *s, struct pipc_error *err)
 {
     const uint32_t items = s->items;
-    struct pipc_batch_builder builder;
-    pipc_result result = PIPC_OK;
 
     s->payload_len = increment_len(items);
     s->payload = calloc(1, s->payload_len);
     if (!s->payload)
         return no_memory(s, err);
-    pipc_batch_begin(&builder, s->payload, s->payload_len, items);
-    for (uint64_t i = 0; i < items && items > 1 && result == PIPC_OK; i++)
-        result = pipc_batch_add(&builder, &i, sizeof(i));
-    if (items > 1 && result == PIPC_OK)
-        s->payload_len = pipc_batch_finish(&builder);
     s->request = (struct pipc_message){.size = sizeof(s->request),
                                        .kind = PIPC_KIND_REQUEST,
                                        .flags = items > 1 ? PIPC_FLAG_BATCH : 0,
                                        .code = PIPC_METHOD_INCREMENT,
                                        .item_count = items,
-                                       .payload = s->payload,
                                        .payload_len = s->payload_len};
     s->answer.size = sizeof(s->answer);
     s->next_id = s->expected_id = 1;
-    return result;
+    return PIPC_OK;
+}
+
+/* The values id, id + 1, ..., built where they are sent from if the data plane has room for that.
+ */
+static void message_fill(struct increment *s, uint64_t id)
+{
+    void *const room = pipc_session_reserve(s->session, s->payload_len);
+    unsigned char *const payload = room ? room : s->payload;
+    void *items = payload;
+
+    if (s->items > 1)
+        (void)pipc_batch_uniform_begin(payload, s->payload_len, s->items, sizeof(id), &items);
+    for (uint64_t i = 0; i < s->items; i++) {
+        const uint64_t value = id + i;
+        memcpy((unsigned char *)items + i * sizeof(value), &value, sizeof(value));
+    }
+    s->request.payload = payload;
 }
 
 static pipc_result l1_connect(struct increment *s, struct pipc_error *err)
@@ -127,8 +136,7 @@ static pipc_result l1_send(struct contender *c, struct pipc_error *err)
 {
     struct increment *s = c->state;
 
-    if (s->request.item_count == 1)
-        memcpy(s->payload, &s->next_id, sizeof(s->next_id));
+    message_fill(s, s->next_id);
     s->request.message_id = s->next_id++;
     return pipc_session_send(s->session, &s->request, 0, PIPC_NO_HANDLE, err);
 }
@@ -153,11 +161,11 @@ static pipc_result l1_receive(struct contender *c, struct pipc_error *err)
     if (s->answer.transport_status != PIPC_STATUS_OK || s->answer.message_id != s->expected_id ||
         s->answer.payload_len != s->payload_len)
         return wrong_answer(s, err);
-    if (s->answer.item_count == 1) {
-        memcpy(&value, s->answer.payload, sizeof(value));
-        if (value != s->expected_id + 1)
-            return wrong_answer(s, err);
-    }
+    /* The last value is the last bytes of an answer of any number of items. */
+    memcpy(&value, (const unsigned char *)s->answer.payload + s->payload_len - sizeof(value),
+           sizeof(value));
+    if (value != s->expected_id + s->items)
+        return wrong_answer(s, err);
     s->expected_id++;
     return PIPC_OK;
 }

@@ -25,23 +25,20 @@ static int say_failed(int control, const struct pipc_error *err)
 static bool answer_batch(const struct pipc_message *request, unsigned char *buf, size_t cap,
                          size_t *ret_len)
 {
-    struct pipc_batch_builder builder;
+    const uint32_t count = request->item_count;
+    const unsigned char *values =
+        pipc_batch_uniform_items(request->payload, request->payload_len, count, PIPC_INCREMENT_LEN);
+    void *answers;
 
-    pipc_batch_begin(&builder, buf, cap, request->item_count);
-    for (uint32_t i = 0; i < request->item_count; i++) {
-        const void *item;
-        size_t len;
+    *ret_len = pipc_batch_uniform_begin(buf, cap, count, PIPC_INCREMENT_LEN, &answers);
+    if (!values || !*ret_len)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
         uint64_t value;
-        if (pipc_batch_item(request->payload, request->payload_len, request->item_count, i, &item,
-                            &len) != PIPC_OK ||
-            len != sizeof(value))
-            return false;
-        memcpy(&value, item, sizeof(value));
+        memcpy(&value, values + i * sizeof(value), sizeof(value));
         value++;
-        if (pipc_batch_add(&builder, &value, sizeof(value)) != PIPC_OK)
-            return false;
+        memcpy((unsigned char *)answers + i * sizeof(value), &value, sizeof(value));
     }
-    *ret_len = pipc_batch_finish(&builder);
     return true;
 }
 
@@ -71,10 +68,14 @@ static void serve_session(struct pipc_session *session, unsigned char *buf, size
     struct pipc_error err = PIPC_ERROR_INIT;
     size_t len;
 
-    while (pipc_session_receive(session, 0, 0, PIPC_NO_HANDLE, &message, NULL) == PIPC_OK &&
-           answer(&message, buf, cap, &len)) {
+    while (pipc_session_receive(session, 0, 0, PIPC_NO_HANDLE, &message, NULL) == PIPC_OK) {
+        /* The answer is as long as the request, and is built where it is sent from. */
+        void *const room = pipc_session_reserve(session, message.payload_len);
+        unsigned char *const to = room ? room : buf;
+        if (!answer(&message, to, room ? message.payload_len : cap, &len))
+            return;
         message.kind = PIPC_KIND_RESPONSE;
-        message.payload = buf;
+        message.payload = to;
         message.payload_len = len;
         if (pipc_session_send(session, &message, 0, PIPC_NO_HANDLE, &err) == PIPC_OK)
             continue;
