@@ -189,11 +189,11 @@ TEST(shm_service, server_that_is_destroyed_keeps_its_answer_and_then_sets_the_ma
             shm_raw_map(shm_region_path(status_of(session).session_id), &size);
         const uint64_t value = 41;
         struct pipc_message message = request(1, &value);
+        const uint64_t began = test_now_ms();
         CHECK_OK(pipc_session_send(session, &message, 0, PIPC_NO_HANDLE, NULL));
         /* The answer is out and nobody has read it when the server is destroyed. */
         while (__atomic_load_n(&raw->resp_seq, __ATOMIC_ACQUIRE) == 0)
             usleep(100);
-        const uint64_t began = test_now_ms();
         CHECK_OK(pipc_server_stop(s.server));
         pthread_join(s.thread, NULL);
         CHECK_OK(pipc_server_destroy(s.server));

@@ -72,6 +72,7 @@ TEST(shm_traced, every_publication_makes_one_wake_after_its_words_whether_or_not
     CHECK_EQ(waits, 0); /* everything was there at the first look */
     CHECK_EQ(other, 0);
     shm_end(&f, &p.client);
+    watched = NULL;
     CHECK_EQ(wakes, 201); /* the end mark */
     shm_pair_close(&f, &p);
     shm_fixture_close(&f);
