@@ -54,6 +54,18 @@ TEST(config_plan, rows_of_the_table_give_their_masks)
     masks("other", "carrier = other\n", 0x01, 0x01, "other");
 }
 
+TEST(config_plan, unlisted_bits_are_in_neither_mask)
+{
+    fixtures();
+    module_fixture_upgrade(1, "fast", 0x06)->transport.unlisted_bits = 0x04;
+    struct pipc_context *const context =
+        module_context("[pipc]\ntransports = fast,base\nmodule_dir = /nonexistent\n");
+    const struct pipc_plan plan = plan_of(context);
+    CHECK_EQ(plan.supported, 0x03);
+    CHECK_EQ(plan.preferred, 0x02);
+    CHECK_OK(pipc_close(context));
+}
+
 static void refused(const char *text, pipc_result result, const char *sentence)
 {
     struct pipc_error err;

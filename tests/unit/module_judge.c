@@ -306,6 +306,16 @@ TEST(module_judge, bits_that_a_descriptor_may_not_have_are_refused)
     accepted(base);
 }
 
+TEST(module_judge, unlisted_bits_that_are_no_profile_bits_are_refused)
+{
+    struct module_fixture *const f = module_fixture_upgrade(0, "x", 0x06);
+    f->transport.unlisted_bits = 0x04;
+    accepted(f);
+    f->transport.unlisted_bits = 0x0c;
+    refused(f, "x: declares unlisted bits 0x0000000c, expected none but its profile bits "
+               "0x00000006");
+}
+
 TEST(module_judge, wrapper_without_its_option_is_refused)
 {
     struct module_fixture *const f = module_fixture_wrapper(0, "x");

@@ -123,6 +123,9 @@ pipc_result shm_receive(void *channel, const struct pipc_piece *pieces, uint32_t
     if (result == PIPC_OK)
         result = c->ended || c->gone ? (pipc_result)PIPC_ERR_DISCONNECTED
                                      : shm_wait_message(c, wait, &seq);
+    /* What came after the abort is not taken, whichever was seen first. */
+    if (result == PIPC_OK && (pipc_wait_aborted(wait) || shm_interrupted(c)))
+        result = PIPC_ERR_ABORTED;
     if (result != PIPC_OK)
         return not_waited(c, result, ret_received, err);
     return take(c, seq, pieces, room, ret_received, err);
