@@ -84,8 +84,35 @@ def counts_of(output, status):
     return passed, failed, skipped, reasons
 
 
-def unit(run):
-    """Every program of tests/unit."""
+def over_transports(root):
+    """Names of the unit programs whose sessions run over the list of PIPC_TEST_TRANSPORTS: those that use test_transports() and its
+    kin (tests/unit/support/transports.h) themselves or through a fixture."""
+    folder = os.path.join(root, 'tests', 'unit')
+
+    def text(path):
+        with open(path, encoding='utf-8') as f:
+            return f.read()
+
+    def included(source):
+        return set(re.findall(r'^#include "(\w+\.h)"', source, re.M))
+    fixtures, grown = {'transports.h'}, True
+    while grown:
+        grown = False
+        for path in glob.glob(os.path.join(folder, 'support', '*.[ch]')):
+            header = os.path.basename(path)[:-2] + '.h'
+            if header not in fixtures and included(text(path)) & fixtures:
+                fixtures.add(header)
+                grown = True
+    return {os.path.basename(p)[:-2] for p in glob.glob(os.path.join(folder, '*.c')) if included(text(p)) & fixtures}
+
+
+def unit(run, transports=None):
+    """Every program of tests/unit; with `transports` those that test sessions, over that list."""
+    label = 'unit-' + transports if transports else 'unit'
+    chosen = over_transports(run.root) if transports else None
+    if transports:
+        run.env['PIPC_TEST_TRANSPORTS'] = transports
+
     def one(program):
         name = os.path.basename(program)[5:]
         folder = tempfile.mkdtemp(dir=run.tmp)
@@ -98,10 +125,11 @@ def unit(run):
             failed, output = failed + 1, output + '\n' + found
         if run.build.name == 'tsan' and 'WARNING: ThreadSanitizer' in output and not failed:
             failed = 1
-        run.report.add(f'{run.build.name}/unit/{name}', passed, failed, skipped, time.monotonic() - begin, output, reasons)
+        run.report.add(f'{run.build.name}/{label}/{name}', passed, failed, skipped, time.monotonic() - begin, output, reasons)
         shutil.rmtree(folder, ignore_errors=True)
     plain = run.build.name in ('tsan', 'noloader')
-    run.each(one, [p for p in run.build.programs('tests/unit', 'test_') if run.wanted(os.path.basename(p)[5:])])
+    names = {p: os.path.basename(p)[5:] for p in run.build.programs('tests/unit', 'test_')}
+    run.each(one, [p for p, name in names.items() if run.wanted(name) and (chosen is None or name in chosen)])
 
 
 def scripts(run, folder):
@@ -225,6 +253,7 @@ SUITES = {
     'portability': portability,
     'controls': controls,
     'unit': unit,
+    'unit-shm': lambda run: unit(run, 'shm'),
     'cli': lambda run: scripts(run, 'cli'),
     'interop': lambda run: scripts(run, 'interop'),
     'fuzz-replay': fuzz_replay,

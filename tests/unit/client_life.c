@@ -190,7 +190,7 @@ TEST(client_life, hello_proposes_what_the_configuration_says)
     CHECK_EQ(hello.max_response_batch_items, 16);
     CHECK_EQ(hello.packet_size, 4096);
     CHECK_EQ(hello.auth_token, 99);
-    CHECK_EQ(hello.supported_profiles, 1);
+    CHECK_EQ(hello.supported_profiles, test_profiles());
     pipc_client_close(client);
     pipc_client_refresh(plain);
     const struct pipc_hello defaults = script_hello_at(script, 1);

@@ -230,8 +230,8 @@ TEST(server_create, preferred_profiles_alone_keep_the_configured_ones)
     config.preferred_profiles = PIPC_PROFILE_BASELINE;
     server_start(&hosted, NULL, "scripted", NULL, 1, &config);
     raw_open(&raw);
-    CHECK_EQ(raw.ack.server_supported_profiles, PIPC_PROFILE_BASELINE);
-    CHECK_EQ(raw.ack.selected_profile, PIPC_PROFILE_BASELINE);
+    CHECK_EQ(raw.ack.server_supported_profiles, test_profiles());
+    CHECK_EQ(raw.ack.selected_profile, test_plane_bit());
     raw_close(&raw);
     server_end(&hosted);
 }

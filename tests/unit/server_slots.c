@@ -73,7 +73,7 @@ TEST(server_slots, refusals_are_counted_by_their_cause)
     hello.auth_token = 77;
     hello.supported_profiles = 1u << 30;
     CHECK_EQ((uint64_t)raw_try(&raw, &hello), PIPC_STATUS_UNSUPPORTED);
-    hello.supported_profiles = PIPC_PROFILE_BASELINE;
+    hello.supported_profiles = test_profiles();
     hello.packet_size = 32;
     CHECK_EQ((uint64_t)raw_try(&raw, &hello), PIPC_STATUS_INCOMPATIBLE);
     hello.packet_size = 65536;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The whole path under load: modules as this build has them, a managed server with 64 sessions, and
- * 64 consumers at the same time, each with a cache of its own, over snapshots of 3 MB that need
- * many chunks.
+ * 64 consumers at the same time, each with a cache of its own, over snapshots of 3 MB: many chunks
+ * on a plane of packets, one message each on others.
  */
 #include "test.h"
+#include "transports.h"
 
 #include <pipc/codecs/cgroups_cache.h>
 #include <pipc/codecs/cgroups_snapshot.h>
@@ -56,6 +57,7 @@ static struct pipc_context *context_open(void)
     CHECK_MSG(pipc_config_set(config, "pipc", "module_dir", PIPC_TEST_MODULE_DIR, &err) == PIPC_OK,
               "%s", err.text);
 #endif
+    test_choose_transports(config);
     CHECK_MSG(pipc_open(config, NULL, &context, &err) == PIPC_OK, "%s", err.text);
     pipc_config_free(config);
     return context;
@@ -68,6 +70,7 @@ struct consumer {
     uint32_t number;
     uint32_t good;
     char why[PIPC_ERROR_TEXT_LEN];
+    struct pipc_client_status status; /* after the last refresh */
 };
 
 static bool look_up(struct pipc_cache *cache, uint32_t index)
@@ -103,6 +106,7 @@ static void *consume(void *arg)
         else
             memcpy(c->why, err.text, sizeof(c->why));
     }
+    pipc_cache_client_status(cache, &c->status);
     pipc_cache_destroy(cache);
     return NULL;
 }
@@ -137,17 +141,22 @@ TEST(whole_load, sixty_four_caches_of_three_megabyte_snapshots)
               "%s", err.text);
     CHECK(pthread_create(&thread, NULL, accepting, server) == 0);
     for (uint32_t i = 0; i < CONSUMERS; i++) {
-        consumers[i] = (struct consumer){.context = context, .rounds = rounds, .number = i};
+        consumers[i] = (struct consumer){.context = context,
+                                         .rounds = rounds,
+                                         .number = i,
+                                         .status = {.size = sizeof(consumers[i].status)}};
         CHECK(pthread_create(&consumers[i].thread, NULL, consume, &consumers[i]) == 0);
     }
     for (uint32_t i = 0; i < CONSUMERS; i++) {
         CHECK(pthread_join(consumers[i].thread, NULL) == 0);
         CHECK_MSG(consumers[i].good == rounds, "consumer %u: %u of %u: %s", i, consumers[i].good,
                   rounds, consumers[i].why);
+        test_check_plane(&consumers[i].status.session);
     }
     pipc_server_status(server, &status);
     CHECK(status.answers[PIPC_STATUS_OK] >= (uint64_t)CONSUMERS * rounds);
     CHECK(status.accepted >= CONSUMERS);
+    CHECK_EQ(status.degraded, 0);
     /* 3 MB each, so none of them fitted a packet. */
     CHECK(status.bytes_out / status.answers[PIPC_STATUS_OK] > 3000000);
     CHECK_OK(pipc_server_stop(server));

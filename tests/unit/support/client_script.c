@@ -4,12 +4,12 @@
  */
 #include "client_script.h"
 #include "core/service/client.h"
+#include "raw_region.h"
 #include "test.h"
 
 #include <pipc/codecs/cgroups_snapshot.h>
 #include <pipc/codecs/increment.h>
 #include <pipc/codecs/string_reverse.h>
-#include <pipc/transports/uds.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -36,6 +36,8 @@ struct script {
     uint32_t closes;
     struct pipc_hello hello[SCRIPT_MAX];
     struct script_request request[SCRIPT_MAX];
+    struct raw_region region; /* of the connection, once HELLO_ACK has left */
+    struct raw_region next;   /* before that */
     uint8_t in[PACKET_MAX];
     uint8_t out[PACKET_MAX];
 };
@@ -152,26 +154,64 @@ static bool readable(struct script *s, int fd)
     return polls[1].revents == 0;
 }
 
-/* One packet; 0: the end, or stop. */
+/* The client has closed its end, or the script is to stop. */
+static bool over(const struct script *s, int fd)
+{
+    struct pollfd polls[2] = {{.fd = fd, .events = POLLRDHUP},
+                              {.fd = s->stop[0], .events = POLLIN}};
+
+    return poll(polls, 2, 0) > 0;
+}
+
+static size_t take_region(struct script *s, int fd)
+{
+    const struct iovec whole = {s->in, sizeof(s->in)};
+
+    for (;;) {
+        const bool last = over(s, fd);
+        const long n = raw_region_take(&s->region, last ? 0 : 10, &whole, 1);
+        if (n > 0)
+            return (size_t)n;
+        if (n != RAW_REGION_QUIET || last)
+            return 0;
+    }
+}
+
+/* One packet, or message of the region; 0: the end, or stop. */
 static size_t take(struct script *s, int fd)
 {
     ssize_t n;
 
+    if (s->region.map)
+        return take_region(s, fd);
     if (!readable(s, fd))
         return 0;
     n = recv(fd, s->in, sizeof(s->in), 0);
     return n > 0 ? (size_t)n : 0;
 }
 
-static void put(int fd, const void *bytes, size_t len)
+static void put(struct script *s, int fd, void *bytes, size_t len)
 {
-    (void)!send(fd, bytes, len, MSG_NOSIGNAL);
+    const struct iovec whole = {bytes, len};
+
+    if (s->region.map)
+        raw_region_publish(&s->region, &whole, 1);
+    else
+        (void)!send(fd, bytes, len, MSG_NOSIGNAL);
 }
 
 static void drain(struct script *s, int fd)
 {
     while (take(s, fd) > 0)
         ;
+}
+
+/* A region is there before the HELLO_ACK that names it leaves. */
+static void make_region(struct script *s, const struct pipc_hello_ack *ack)
+{
+    if (ack->selected_profile != PIPC_PROFILE_BASELINE && ack->selected_profile == test_plane_bit())
+        raw_region_create(&s->next, s->path, ack->session_id, ack->agreed_max_request_payload_bytes,
+                          ack->agreed_max_response_payload_bytes);
 }
 
 static void send_ack(struct script *s, int fd, const struct script_conn *plan,
@@ -189,19 +229,21 @@ static void send_ack(struct script *s, int fd, const struct script_conn *plan,
 
     ack.layout_version = plan->layout ? plan->layout : 1;
     if (!status) {
-        ack.server_supported_profiles = 1;
-        ack.intersection_profiles = 1;
-        ack.selected_profile = plan->selected ? plan->selected : PIPC_PROFILE_BASELINE;
+        ack.server_supported_profiles = test_profiles();
+        ack.intersection_profiles = test_profiles() & hello->supported_profiles;
+        ack.selected_profile = plan->selected ? plan->selected : test_plane_bit();
         ack.agreed_max_request_payload_bytes = hello->max_request_payload_bytes;
         ack.agreed_max_request_batch_items = hello->max_request_batch_items;
         ack.agreed_max_response_payload_bytes = plan->response_limit ? plan->response_limit : 65536;
         ack.agreed_max_response_batch_items = hello->max_request_batch_items;
         ack.agreed_packet_size = plan->packet_size ? plan->packet_size : hello->packet_size;
         ack.session_id = 7;
+        make_region(s, &ack);
     }
     pipc_header_encode(&header, s->out, PIPC_HEADER_LEN);
     pipc_hello_ack_encode(&ack, s->out + PIPC_HEADER_LEN, PIPC_HELLO_ACK_LEN);
-    put(fd, s->out, PIPC_HEADER_LEN + PIPC_HELLO_ACK_LEN);
+    put(s, fd, s->out, PIPC_HEADER_LEN + PIPC_HELLO_ACK_LEN);
+    s->region = s->next;
 }
 
 /* True when requests may follow. */
@@ -224,7 +266,7 @@ static bool shake(struct script *s, int fd, const struct script_conn *plan)
     case SCRIPT_HANGUP:
         return false;
     case SCRIPT_BYTES:
-        put(fd, plan->bytes, plan->bytes_len);
+        (void)!send(fd, plan->bytes, plan->bytes_len, MSG_NOSIGNAL);
         drain(s, fd);
         return false;
     case SCRIPT_ACK:
@@ -285,7 +327,7 @@ static bool answer(struct script *s, int fd, const struct script_answer *a,
     }
     header.payload_len = a->declared ? a->declared : (uint32_t)n;
     pipc_header_encode(&header, s->out, PIPC_HEADER_LEN);
-    put(fd, s->out, PIPC_HEADER_LEN + n);
+    put(s, fd, s->out, PIPC_HEADER_LEN + n);
     if (a->what == SCRIPT_STALL) {
         drain(s, fd);
         return false;
@@ -336,6 +378,8 @@ static void *run(void *arg)
         if (fd < 0)
             continue;
         serve(s, fd, conn < s->count ? &s->plans[conn] : s->then ? s->then : &good, conn);
+        raw_region_close(&s->region);
+        memset(&s->next, 0, sizeof(s->next));
         close(fd);
         conn++;
         pthread_mutex_lock(&s->lock);
@@ -387,15 +431,14 @@ void script_stop(struct script *s)
 pipc_result script_config_modules(struct pipc_config *config)
 {
     pipc_result result = PIPC_OK;
+
+    test_add_transports(config);
 #if !PIPC_TEST_BUILTIN
-    static const struct pipc_module *const modules[] = {&pipc_module_uds, &pipc_module_increment,
-                                                        &pipc_module_string_reverse,
-                                                        &pipc_module_cgroups_snapshot};
+    static const struct pipc_module *const modules[] = {
+        &pipc_module_increment, &pipc_module_string_reverse, &pipc_module_cgroups_snapshot};
 
     for (unsigned i = 0; i < sizeof(modules) / sizeof(modules[0]) && result == PIPC_OK; i++)
         result = pipc_config_add_module(config, modules[i], NULL);
-#else
-    (void)config;
 #endif
     return result;
 }
@@ -409,6 +452,7 @@ struct pipc_context *script_context(const struct pipc_allocator *allocator)
 
     CHECK_OK(pipc_config_new(NULL, &config));
     CHECK_OK(script_config_modules(config));
+    test_choose_transports(config);
     CHECK_MSG(pipc_open(config, &options, &context, &err) == PIPC_OK, "pipc_open: %s", err.text);
     pipc_config_free(config);
     return context;
@@ -442,6 +486,8 @@ struct pipc_client *script_ready(struct pipc_context *context,
 
     CHECK_MSG(result == PIPC_OK, "refresh: %s: %s", pipc_result_name(result), err.text);
     CHECK(pipc_client_ready(client));
+    const struct pipc_client_status status = script_status(client);
+    test_check_plane(&status.session);
     return client;
 }
 

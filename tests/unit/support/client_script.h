@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A server for the tests of clients that plays a script: for every connection a way to answer
- * HELLO, for every request an answer or a fault. It is written on the bare socket and records every
- * HELLO and request.
+ * HELLO, for every request an answer or a fault. It is written on the bare socket, with a region by
+ * hand where the run wants that, and records every HELLO and request.
  *
  * One thread, one connection at a time. Plans are set before the connection that they are for;
  * counts may be asked at any time.
  */
 #ifndef PIPC_TESTS_CLIENT_SCRIPT_H
 #define PIPC_TESTS_CLIENT_SCRIPT_H
+
+#include "transports.h"
 
 #include <pipc/client.h>
 #include <pipc/wire.h>
@@ -61,7 +63,7 @@ struct script_conn {
     uint32_t max_request;    /* larger proposals are refused with LIMIT_EXCEEDED; 0: none is */
     uint32_t response_limit; /* 0: 65536 */
     uint32_t packet_size;    /* 0: the proposal */
-    uint32_t selected;       /* 0: the baseline */
+    uint32_t selected;       /* 0: the plane of the run */
     const void *bytes;
     size_t bytes_len;
     bool close_after_ack;
@@ -100,7 +102,7 @@ void script_wait_closes(struct script *script, uint32_t count);
 /* Hands the modules that these tests need to a configuration, where the build has not linked them
  * in. */
 pipc_result script_config_modules(struct pipc_config *config);
-/* A context with the system's baseline and the codecs, and its clean end, which fails when
+/* A context with the data planes of the run and the codecs, and its clean end, which fails when
  * something is left open. */
 struct pipc_context *script_context(const struct pipc_allocator *allocator);
 void script_context_close(struct pipc_context *context);

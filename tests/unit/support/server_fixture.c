@@ -11,8 +11,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-extern const struct pipc_module pipc_module_uds;
-
 #define PATIENCE_MS 10000u
 
 /* ---- context and server ---- */
@@ -29,8 +27,9 @@ struct pipc_context *server_context_full(const struct pipc_module *module, const
     CHECK_OK(pipc_config_set(config, "pipc", "module_dir", PIPC_TEST_MODULE_DIR, &err));
     CHECK_OK(pipc_config_add_module(config, &pipc_module_scripted, &err));
     CHECK_OK(pipc_config_add_module(config, &pipc_module_scripted_single, &err));
-    if (!PIPC_TEST_BUILTIN)
-        CHECK_OK(pipc_config_add_module(config, &pipc_module_uds, &err));
+    test_add_transports(config);
+    if (!section || strcmp(key, "transports") != 0)
+        test_choose_transports(config);
     if (module)
         CHECK_OK(pipc_config_add_module(config, module, &err));
     if (section)
@@ -147,7 +146,8 @@ void server_wait_sessions(const struct hosted *hosted, uint32_t count)
 struct pipc_hello raw_hello(void)
 {
     return (struct pipc_hello){.layout_version = 1,
-                               .supported_profiles = PIPC_PROFILE_BASELINE,
+                               .supported_profiles = test_profiles(),
+                               .preferred_profiles = test_plane_bit(),
                                .max_request_payload_bytes = 1024,
                                .max_request_batch_items = 16,
                                .max_response_payload_bytes = 65536,
@@ -159,7 +159,8 @@ static void connect_fd(struct raw *raw, int fd, const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     memset(raw, 0, sizeof(*raw));
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    snprintf(raw->path, sizeof(raw->path), "%s", path);
+    memcpy(address.sun_path, raw->path, sizeof(address.sun_path));
     raw->fd = fd;
     CHECK_MSG(fd >= 0, "socket: %s", strerror(errno));
     if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0)
@@ -181,6 +182,35 @@ void raw_connect(struct raw *raw)
     raw_connect_to(raw, test_path(SERVICE ".sock"));
 }
 
+/* The server has closed its end of the socket. */
+static bool hung_up(const struct raw *raw)
+{
+    struct pollfd p = {.fd = raw->fd, .events = POLLRDHUP};
+    return poll(&p, 1, 0) > 0 && p.revents != 0;
+}
+
+/* The next message of the region, as take() gives packets. A server that hangs up may have
+ * published just before. */
+static long take_region(struct raw *raw, unsigned ms, const struct iovec *pieces, int count)
+{
+    const uint64_t end = test_now_ms() + ms;
+    for (;;) {
+        const bool over = hung_up(raw);
+        const uint64_t now = test_now_ms();
+        const uint64_t left = now < end && !over ? end - now : 0;
+        const long n =
+            raw_region_take(&raw->region, left < 10 ? (unsigned)left : 10, pieces, count);
+        if (n == RAW_REGION_END)
+            return RAW_EOF;
+        if (n != RAW_REGION_QUIET)
+            return n;
+        if (over)
+            return RAW_EOF;
+        if (left == 0)
+            return RAW_QUIET;
+    }
+}
+
 /* Waits for something to read; false after the time. */
 static bool readable(const struct raw *raw, unsigned ms)
 {
@@ -197,16 +227,34 @@ static bool readable(const struct raw *raw, unsigned ms)
 }
 
 /* One packet into one or two buffers: its length, RAW_EOF, RAW_QUIET. */
-static long take(const struct raw *raw, unsigned ms, void *head, size_t head_len, void *rest,
+static long take(struct raw *raw, unsigned ms, void *head, size_t head_len, void *rest,
                  size_t rest_len)
 {
     struct iovec pieces[2] = {{head, head_len}, {rest, rest_len}};
     struct msghdr m = {.msg_iov = pieces, .msg_iovlen = rest_len ? 2 : 1};
+    if (raw->region.map) {
+        const long len = take_region(raw, ms, pieces, (int)m.msg_iovlen);
+        CHECK_MSG(len <= (long)(head_len + rest_len), "a message is longer than expected");
+        return len;
+    }
     if (!readable(raw, ms))
         return RAW_QUIET;
     const ssize_t n = recvmsg(raw->fd, &m, 0);
     CHECK_MSG(n < 0 || !(m.msg_flags & MSG_TRUNC), "a packet is longer than expected");
     return n > 0 ? (long)n : RAW_EOF;
+}
+
+/* After a good HELLO_ACK. A region can be attached now, unless the server has ended the session
+ * again. */
+static int begin_session(struct raw *raw, const struct pipc_hello *hello)
+{
+    const uint32_t selected = raw->ack.selected_profile;
+    CHECK_EQ(selected & hello->supported_profiles, selected);
+    if (selected == PIPC_PROFILE_BASELINE ||
+        raw_region_attach(&raw->region, raw->path, raw->ack.session_id))
+        return PIPC_STATUS_OK;
+    raw_expect_eof(raw);
+    return RAW_EOF;
 }
 
 int raw_shake(struct raw *raw, const struct pipc_hello *hello)
@@ -231,7 +279,8 @@ int raw_shake(struct raw *raw, const struct pipc_hello *hello)
     CHECK_EQ(header.kind, PIPC_KIND_CONTROL);
     CHECK_EQ(header.code, PIPC_CODE_HELLO_ACK);
     CHECK_OK(pipc_hello_ack_read(packet + PIPC_HEADER_LEN, PIPC_HELLO_ACK_LEN, &raw->ack));
-    return header.transport_status;
+    return header.transport_status == PIPC_STATUS_OK ? begin_session(raw, hello)
+                                                     : header.transport_status;
 }
 
 void raw_open_with(struct raw *raw, const struct pipc_hello *hello)
@@ -239,6 +288,8 @@ void raw_open_with(struct raw *raw, const struct pipc_hello *hello)
     raw_connect(raw);
     const int status = raw_shake(raw, hello);
     CHECK_MSG(status == 0, "handshake ended with %d", status);
+    if (hello->preferred_profiles == test_plane_bit())
+        CHECK_EQ(raw->ack.selected_profile, test_plane_bit());
 }
 
 void raw_open(struct raw *raw)
@@ -258,6 +309,7 @@ int raw_try(struct raw *raw, const struct pipc_hello *hello)
 
 void raw_close(struct raw *raw)
 {
+    raw_region_close(&raw->region);
     close(raw->fd);
     raw->fd = -1;
 }
@@ -289,6 +341,12 @@ bool raw_packet(struct raw *raw, const void *head, size_t head_len, const void *
     struct iovec pieces[2] = {{unconst(head), head_len}, {unconst(payload), payload_len}};
     const struct msghdr m = {.msg_iov = pieces, .msg_iovlen = payload_len ? 2 : 1};
     ssize_t n = 0;
+    if (raw->region.map) {
+        if (hung_up(raw))
+            return false;
+        raw_region_publish(&raw->region, pieces, (int)m.msg_iovlen);
+        return true;
+    }
     do {
         n = sendmsg(raw->fd, &m, MSG_NOSIGNAL);
     } while (n < 0 && errno == EINTR);
@@ -299,7 +357,8 @@ bool raw_message(struct raw *raw, const struct pipc_header *header, const void *
 {
     uint8_t head[PIPC_HEADER_LEN];
     const uint8_t *bytes = payload;
-    const uint32_t share = raw->ack.agreed_packet_size - PIPC_HEADER_LEN;
+    const uint32_t share =
+        raw->region.map ? UINT32_MAX : raw->ack.agreed_packet_size - PIPC_HEADER_LEN;
     uint32_t sent = header->payload_len < share ? header->payload_len : share;
     struct pipc_chunk chunk = {.magic = PIPC_CHUNK_MAGIC,
                                .version = PIPC_WIRE_VERSION,

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * For tests of the server: a running server of a scripted message type, and raw clients that write
- * their bytes by hand over real sockets, so that nothing of the library's client side can hide a
- * fault.
+ * their bytes by hand over real sockets and regions, so that nothing of the library's client side
+ * can hide a fault. Both use the data planes of the run (transports.h).
  */
 #ifndef PIPC_TESTS_SERVER_FIXTURE_H
 #define PIPC_TESTS_SERVER_FIXTURE_H
 
+#include "raw_region.h"
 #include "server_codec.h"
 #include "test.h"
+#include "transports.h"
 
 #include <pipc/pipc.h>
 
@@ -26,7 +28,7 @@ struct hosted {
     pipc_result run_result;
 };
 
-/* A context with the scripted codecs and the baseline over sockets. */
+/* A context with the scripted codecs and the data planes of the run. */
 struct pipc_context *server_context(void);
 /* The same with one key of the configuration set. */
 struct pipc_context *server_context_set(const char *section, const char *key, const char *value);
@@ -60,13 +62,15 @@ struct raw {
     int fd;
     struct pipc_hello_ack ack;
     bool quiet; /* an error of the socket ends nothing */
+    char path[108];
+    struct raw_region region; /* once one is selected, messages go through it */
 };
 
 /* Reaction to a message that was sent. */
 #define RAW_EOF   (-1) /* end of stream or reset */
 #define RAW_QUIET (-2) /* nothing within the time */
 
-/* A HELLO that the default server accepts. */
+/* A HELLO that the default server accepts; it supports what the run has. */
 struct pipc_hello raw_hello(void);
 /* Connected, nothing sent. */
 void raw_connect(struct raw *raw);
@@ -87,7 +91,7 @@ struct pipc_header raw_header(uint64_t id, size_t payload_len);
 /* One packet as it is; false when the connection is gone. */
 bool raw_packet(struct raw *raw, const void *head, size_t head_len, const void *payload,
                 size_t payload_len);
-/* A message, in chunks of the agreed packet size if need be. */
+/* A message, in chunks of the agreed packet size if need be; whole in a region. */
 bool raw_message(struct raw *raw, const struct pipc_header *header, const void *payload);
 /* A request with that id. */
 bool raw_request(struct raw *raw, uint64_t id, const void *payload, size_t len);

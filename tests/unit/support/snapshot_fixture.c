@@ -4,8 +4,9 @@
  */
 #include "snapshot_fixture.h"
 
+#include "transports.h"
+
 #include <pipc/codecs/increment.h>
-#include <pipc/transports/uds.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -119,10 +120,11 @@ struct pipc_context *snap_context_set(const struct pipc_allocator *allocator, co
     CHECK(pthread_once(&counted_once, counted_make) == 0);
     CHECK_OK(pipc_config_new(NULL, &config));
 #if !PIPC_TEST_BUILTIN
-    CHECK_OK(pipc_config_add_module(config, &pipc_module_uds, &err));
     CHECK_OK(pipc_config_add_module(config, &pipc_module_cgroups_snapshot, &err));
     CHECK_OK(pipc_config_add_module(config, &pipc_module_increment, &err));
 #endif
+    test_add_transports(config);
+    test_choose_transports(config);
     CHECK_OK(pipc_config_add_module(config, &counted_module, &err));
     if (section)
         CHECK_MSG(pipc_config_set(config, section, key, value, &err) == PIPC_OK, "%s", err.text);
@@ -495,6 +497,9 @@ void snap_must_refresh(struct pipc_cache *cache)
     const pipc_result result = pipc_cache_refresh_timeout(cache, 0, &err);
 
     CHECK_MSG(result == PIPC_OK, "refresh: %s: %s", pipc_result_name(result), err.text);
+    struct pipc_client_status status = {.size = sizeof(status)};
+    pipc_cache_client_status(cache, &status);
+    test_check_plane(&status.session);
 }
 
 void snap_check_found(struct pipc_cache *cache, uint32_t hash, const char *name, const char *path)
