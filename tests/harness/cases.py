@@ -3,7 +3,10 @@
 """Cases in Python: every function test_NAME(case) of tests/<folder>/<file>.py, named <folder>_<file>.NAME.
 
 `case` gives a run directory, runs the command, starts providers and waits for their READY line, and cleans up. Run as
-`cases.py FILE FUNCTION FOLDER` in a process of its own."""
+`cases.py FILE FUNCTION FOLDER [TRANSPORTS]` in a process of its own.
+
+A case runs once over each list of data planes in its file's TRANSPORTS, or of its own `@over(...)` (one line above it); without
+either once, over sockets. `case.transports` is that list, given to every command and partner that names none."""
 import importlib.util
 import json
 import os
@@ -14,16 +17,29 @@ import sys
 import time
 
 SKIPPED = 77
+SOCKETS = 'uds'
+
+
+def over(*_):
+    """Marks a case with the lists of data planes that it runs over; `discover` reads it from the text."""
+    return lambda function: function
 
 
 def discover(folder):
-    """[(path, function, name)] of a folder, in order; files without cases are helpers."""
+    """[(path, function, name, transports)] of a folder, in order; files without cases are helpers."""
+    def lists(text):
+        return re.findall(r"'([^']+)'", text)
     found = []
     for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
-        if file.endswith('.py'):
-            path = os.path.join(folder, file)
-            for function in re.findall(r'^def (test_\w+)\(case\):', open(path, encoding='utf-8').read(), re.M):
-                found.append((path, function, f'{os.path.basename(folder)}_{file[:-3]}.{function[5:]}'))
+        if not file.endswith('.py'):
+            continue
+        path = os.path.join(folder, file)
+        text = open(path, encoding='utf-8').read()
+        common = re.search(r'^TRANSPORTS = \((.*)\)$', text, re.M)
+        common = lists(common.group(1)) if common else [SOCKETS]
+        for own, function in re.findall(r'^(?:@over\((.*)\)\n)?def (test_\w+)\(case\):', text, re.M):
+            name = f'{os.path.basename(folder)}_{file[:-3]}.{function[5:]}'
+            found += [(path, function, name, transports) for transports in (lists(own) or common)]
     return found
 
 
@@ -48,8 +64,10 @@ class Done:
 
 
 class Case:
-    def __init__(self, folder):
+    def __init__(self, folder, transports=SOCKETS):
         self.folder = folder
+        self.transports = transports
+        self.shm = transports.startswith('shm')     # the plane of every session of this run
         self.run_dir = os.path.join(folder, 'r')
         os.mkdir(self.run_dir, 0o700)
         self.tool = os.environ['PIPC_TEST_TOOL']
@@ -75,17 +93,28 @@ class Case:
 
     # ---- running ----
 
+    def over(self):
+        """The options that say which data planes the command may use."""
+        return ['--transports', self.transports]
+
     def pipc(self, *words, stdin=None, timeout=60, env=None, cwd=None, json_out=False):
         """Runs the command with --run-dir of this case, unless one is given."""
         words = [str(w) for w in words]
         if '--run-dir' not in words and words and words[0] in ('serve', 'call', 'watch', 'top', 'doctor', 'bench'):
             words += ['--run-dir', self.run_dir]
         if '--transports' not in words and words and words[0] in ('serve', 'call', 'watch'):
-            words += ['--transports', 'uds']
+            words += self.over()
         return self.run([self.tool] + words, stdin, timeout, env, cwd)
 
+    def partner_words(self, words):
+        """The partner's command with the data planes that existing peers would offer."""
+        words = [str(w) for w in words]
+        if self.shm and words[0] in ('serve', 'call') and '--profiles' not in words:
+            words += ['--profiles', 'shm']
+        return [sys.executable, self.peer] + words
+
     def partner(self, *words, timeout=120, stdin=None):
-        return self.run([sys.executable, self.peer] + [str(w) for w in words], stdin, timeout)
+        return self.run(self.partner_words(words), stdin, timeout)
 
     def run(self, command, stdin=None, timeout=60, env=None, cwd=None, pass_fds=()):
         data = stdin.encode() if isinstance(stdin, str) else stdin
@@ -117,11 +146,15 @@ class Case:
         if '--run-dir' not in words:
             words += ['--run-dir', self.run_dir]
         if '--transports' not in words:
-            words += ['--transports', 'uds']
+            words += self.over()
         return self.start([self.tool, 'serve'] + words, **more)
 
     def partner_serve(self, *words, **more):
-        return self.start([sys.executable, self.peer, 'serve'] + list(words), **more)
+        return self.start(self.partner_words(('serve', *words)), **more)
+
+    def calling(self, *words, ready='{', **more):
+        """Starts `pipc call` and waits for its first line."""
+        return self.start([self.tool, 'call', *words, '--run-dir', self.run_dir, *self.over()], ready=ready, **more)
 
     def stop(self, process, how=signal.SIGTERM, timeout=20):
         """Signals and waits; gives the exit code."""
@@ -155,12 +188,12 @@ class Case:
                 process.wait()
 
 
-def main(path, function, folder):
+def main(path, function, folder, transports=SOCKETS):
     sys.path[:0] = [os.path.dirname(path), os.path.dirname(os.path.abspath(__file__))]
     spec = importlib.util.spec_from_file_location('cases_under_test', path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    case = Case(folder)
+    case = Case(folder, transports)
     try:
         getattr(module, function)(case)
     except Exception as e:
@@ -174,4 +207,4 @@ def main(path, function, folder):
 
 
 if __name__ == '__main__':
-    sys.exit(main(*sys.argv[1:4]))
+    sys.exit(main(*sys.argv[1:5]))

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import cases
@@ -133,15 +134,18 @@ def unit(run, transports=None):
 
 
 def scripts(run, folder):
-    """Every case of tests/<folder>/*.py, each in a process of its own."""
+    """Every case of tests/<folder>/*.py over each of its data planes, each in a process of its own."""
     found = cases.discover(os.path.join(run.root, 'tests', folder))
+    times = Counter(name for _, _, name, _ in found)
 
     def one(case):
-        path, function, name = case
+        path, function, name, transports = case
+        if times[name] > 1 or transports != cases.SOCKETS:
+            name += f' over {transports}'
         begin = time.monotonic()
         work = tempfile.mkdtemp(dir=run.tmp)
-        status, output = execute(['python3', os.path.join(run.root, 'tests', 'harness', 'cases.py'), path, function, work],
-                                 sanitizer_env(run, work), cwd=work)
+        status, output = execute(['python3', os.path.join(run.root, 'tests', 'harness', 'cases.py'), path, function, work,
+                                  transports], sanitizer_env(run, work), cwd=work)
         found = reports_in(work) if run.build.name == 'asan' else ''
         reason = re.search(r'^\[SKIP\] (.*)$', output, re.M)
         good = status == 0 and not found

@@ -3,7 +3,6 @@
 import json
 
 PRESETS = ([], ['--as', 'c'], ['--as', 'rust'], ['--as', 'go'])
-KINDS = ('increment', 'string-reverse', 'cgroups-snapshot')
 
 
 def snapshot(count, name_len=20, path_len=60, generation=7):
@@ -20,7 +19,8 @@ def same_snapshot(got, data):
 
 def run_scripts(case, role, kind, command, extra=()):
     """Runs the partner's hostile scripts; every line must be ok. Gives how many ran."""
-    done = case.partner('hostile', role, kind, case.run_dir, 'svc', *command, *extra, timeout=240)
+    offers = ['--offers', 'shm'] if case.shm else []
+    done = case.partner('hostile', role, kind, case.run_dir, 'svc', *offers, *command, *extra, timeout=240)
     lines = [json.loads(line) for line in done.out.splitlines() if line.startswith('{')]
     bad = [line for line in lines if not line['ok']]
     assert not bad, '\n'.join(json.dumps(line) for line in bad)
@@ -29,10 +29,10 @@ def run_scripts(case, role, kind, command, extra=()):
     return len(lines)
 
 
-def client_command(case, kind, keys=()):
+def client_command(case, kind, keys=(), timeout=2000):
     """Our command as the client that the partner's hostile servers meet."""
     words = [case.tool, '--json', 'call', '{kind}', *keys, '--run-dir', '{run_dir}', '--service', '{service}', '--token',
-             '{token}', '--transports', 'uds', '--timeout', '2000']
+             '{token}', *case.over(), '--timeout', str(timeout)]
     return ['--client', ' '.join(words)]
 
 

@@ -6,7 +6,10 @@ import stat
 import subprocess
 import time
 
+from cases import over
 
+
+@over('uds', 'shm')
 def test_one_deadline_covers_everything_while_the_owner_is_stopped(case):
     """connect() succeeds at a stopped owner; the answer to HELLO never comes."""
     server = case.serve('increment', '--service', 'svc')
@@ -25,6 +28,7 @@ def test_one_deadline_covers_everything_while_the_owner_is_stopped(case):
     assert case.stop(server) == 0
 
 
+@over('uds', 'shm')
 def test_a_killed_owner_is_replaced_whatever_umask_and_directory(case):
     path = os.path.join(case.run_dir, 'svc.sock')
     for mode in (0o700, 0o775):

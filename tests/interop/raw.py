@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Helpers for the cases that speak the wire byte by byte: raw clients, servers by script, what a process holds.
 
-Built on the partner's modules (tests/interop/peer), whose `uds` is not the file of cases of that name beside this one."""
+Built on the partner's modules (tests/interop/peer). Where the case runs over shared memory (`case.shm`) clients propose it, scripted
+servers select it, and what is then sent and read goes through the region: a "packet" is one message."""
 import os
 import socket
 import struct
@@ -11,6 +12,7 @@ import time
 
 sys.path.insert(0, os.environ['PIPC_PEER'])
 import payloads  # noqa: E402
+import shm  # noqa: E402
 import uds as transport  # noqa: E402
 import wire  # noqa: E402
 from service import METHODS  # noqa: E402
@@ -18,6 +20,44 @@ from uds import Deadline, recv_packet  # noqa: E402
 from wire import Ack, Chunk, Header, Hello, PeerError  # noqa: E402,F401
 
 FLAGS = socket.MSG_NOSIGNAL
+
+
+def masks(case):
+    """(supported, preferred) of a side with the list of the case."""
+    bits = {'uds': 1, 'shm': 2}
+    names = [bits[name] for name in case.transports.split(',')]
+    return sum(names), names[0]
+
+
+def publish(session, message):
+    """One message into a region as it is, whatever it says of itself; what does not fit the area is announced and not written."""
+    offset, capacity = session.region.area[session.out]
+    session.region.map[offset:offset + min(len(message), capacity)] = message[:capacity]
+    session.publish(len(message))
+
+
+def take(session, deadline):
+    """The next message of a region, unjudged; b'' at the end."""
+    region, want = session.region, session.taken + 1
+    if session._await(region.u64(shm.SEQ[session.into]), want, deadline, None):
+        return b''
+    length, offset = region.u32(shm.LEN[session.into]).value, region.area[session.into][0]
+    session.taken = want
+    return bytes(region.map[offset:offset + length])
+
+
+def put(session, *packets):
+    """What a scripted server sends, as it is."""
+    for packet in packets:
+        if session.shared_memory:
+            publish(session, packet)
+        else:
+            session.sock.sendmsg([packet], [], FLAGS)
+
+
+def get(session, deadline):
+    """What a scripted server receives, as it came."""
+    return take(session, deadline) if session.shared_memory else recv_packet(session.sock, 1 << 20, deadline)[0]
 
 
 def rejection(status):
@@ -35,10 +75,17 @@ class Raw:
     """A client without manners."""
 
     def __init__(self, case, service='svc', run_dir=None):
-        self.sock = transport.connect(run_dir or case.run_dir, service, Deadline(5000))
-        self.ms = 3000 * case.slow
+        self.place = run_dir or case.run_dir, service
+        self.sock = transport.connect(*self.place, Deadline(5000))
+        self.ms, self.masks, self.session = 3000 * case.slow, masks(case), None
 
     def send(self, *packets):
+        if self.session:
+            for p in packets:
+                if shm.hung_up(self.sock):
+                    raise BrokenPipeError('the server has closed')
+                publish(self.session, p)
+            return self
         for p in packets:
             self.sock.settimeout(self.ms / 1000)
             self.sock.sendmsg([p], [], FLAGS)
@@ -47,6 +94,8 @@ class Raw:
 
     def get(self, ms=None):
         """Next packet; b'' at the end of the stream."""
+        if self.session:
+            return take(self.session, Deadline(ms or self.ms))
         return recv_packet(self.sock, 1 << 20, Deadline(ms or self.ms))[0]
 
     def get_message(self, packet_size):
@@ -72,19 +121,28 @@ class Raw:
         return False
 
     def hello(self, **fields):
-        """A good handshake; the HELLO_ACK."""
-        hello = Hello(**fields)
+        """A good handshake; the HELLO_ACK. A region that is selected can be attached at once."""
+        supported, preferred = self.masks
+        hello = Hello(**{'supported_profiles': supported, 'preferred_profiles': preferred, **fields})
         self.send(hello.packet())
         self.ack = wire.judge_ack(self.get(), hello)
+        if self.ack.selected_profile & wire.SHM:
+            region = shm.attach_once(shm.region_path(*self.place, self.ack.session_id), self.ack.agreed_max_request_payload_bytes,
+                                     self.ack.agreed_max_response_payload_bytes)
+            self.session = shm.ShmSession(self.sock, 'client', self.ack, region)
+        assert 'supported_profiles' in fields or self.ack.selected_profile == preferred, self.ack
         return self.ack
 
     def end(self):
         """Asserts that the server has closed without another packet."""
         rest = self.get()
         assert rest == b'', f'expected the end, got {rest!r}'
-        self.sock.close()
+        self.close()
 
     def close(self):
+        if self.session:
+            self.session.close()
+            self.session = None
         self.sock.close()
 
 
@@ -101,7 +159,7 @@ def string(text):
 
 
 def good_client(case, value=41, service='svc', **hello):
-    """A client that must be served now."""
+    """A client that must be served now, over what the case runs over."""
     c = Raw(case, service)
     c.hello(**hello)
     c.send(increment(value))
@@ -114,6 +172,7 @@ class Script:
 
     def __init__(self, case, plan, service='svc'):
         self.listener, self.plan, self.saw, self.connections = transport.Listener(case.run_dir, service), plan, [], 0
+        self.place, self.masks, self.region = (case.run_dir, service), masks(case), None
         self.hellos, self.halt, self.error = [], False, None
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
@@ -137,6 +196,9 @@ class Script:
                 self.note(f'lost {getattr(e, "name", "")}')
             except Exception as e:  # a mistake of the script is shown by the case
                 self.error = e
+            if self.region:
+                self.region.close()
+                self.region = None
             sock.close()
         self.listener.close()
 
@@ -151,11 +213,20 @@ class Script:
 
     def greet(self, sock, **fields):
         """HELLO in, HELLO_ACK out with `fields` in place of what the partner would agree on."""
-        hello = self.read_hello(sock)
-        own = transport.Config(req_bytes=wire.U32, resp_bytes=4096, token=hello.auth_token)
-        ack = wire.negotiate(hello, own, 65536, 1)._replace(session_id=self.connections, **fields)
+        return self.accept(sock, self.read_hello(sock), wire.U32, **fields)
+
+    def accept(self, sock, hello, req_bytes, **fields):
+        """The second half of `greet`. A HELLO_ACK that refuses raises."""
+        supported, preferred = self.masks
+        own = transport.Config(req_bytes=req_bytes, resp_bytes=4096, token=hello.auth_token, preferred=preferred)
+        ack = wire.negotiate(hello, own, 65536, supported)._replace(session_id=self.connections, **fields)
+        session = transport.Session(sock, 'server', ack)
+        if ack.selected_profile & wire.SHM:
+            region = shm.create(*self.place, ack.session_id, min(ack.agreed_max_request_payload_bytes, 1 << 24),
+                                ack.agreed_max_response_payload_bytes)
+            session = self.region = shm.ShmSession(sock, 'server', ack, region)
         sock.sendmsg([ack.packet()], [], FLAGS)
-        return transport.Session(sock, 'server', ack)
+        return session
 
     def request(self, session):
         h, payload = session.recv(Deadline(10000))

@@ -6,12 +6,14 @@ import threading
 
 from partner import snapshot
 
+TRANSPORTS = ('uds', 'shm')
+
 
 def test_cache_survives_kill_9_of_the_provider(case):
     rounds = case.scaled(1000)
     path = case.file('data', json.dumps(snapshot(30)))
     server = case.serve('cgroups-snapshot', '--service', 'svc', '--data', path)
-    watch = case.start([case.tool, 'watch', 'cgroups-snapshot', '--service', 'svc', '--run-dir', case.run_dir, '--transports', 'uds',
+    watch = case.start([case.tool, 'watch', 'cgroups-snapshot', '--service', 'svc', '--run-dir', case.run_dir, *case.over(),
                         '--json', '--interval', '2'], ready='{')
     lines, fresh = [], threading.Condition()
 

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The independent partner over sockets: as client and as server, with every preset, for every message type."""
+"""The independent partner: as client and as server, with every preset, for every message type, over each data plane."""
 import json
 
-from partner import KEYS, KINDS, PRESETS, same_snapshot, snapshot
+from cases import over
+from partner import PRESETS, same_snapshot, snapshot
+
+TRANSPORTS = ('uds', 'shm')
 
 
 def stop(case, process):
@@ -72,6 +75,13 @@ def test_partner_calls_our_increment(case):
         done = case.partner('call', 'increment', case.run_dir, 'svc', *range(40), '--batch', '--batch-items', 40, '--req-bytes',
                             4096, *preset)
         assert done.code == 0 and done.json()['items'] == [{'value': n + 1} for n in range(40)], f'{preset} {done}'
+    stop(case, server)
+
+
+@over('uds')
+def test_partner_pipelines_to_our_increment(case):
+    server = case.serve('increment', '--service', 'svc')
+    for preset in PRESETS:
         done = case.partner('call', 'increment', case.run_dir, 'svc', 5, '--pipeline', 50, *preset)
         assert done.code == 0 and done.json()['items'] == [{'value': 6}] * 50, f'{preset} {done}'
     stop(case, server)
@@ -100,7 +110,7 @@ def test_partner_reads_our_snapshots(case):
         stop(case, server)
 
 
-def test_three_megabytes_pass_in_chunks_both_ways(case):
+def test_three_megabytes_pass_both_ways(case):
     data = snapshot(20000, 40, 100)
     size = 4 << 20
     path = case.file('data', json.dumps(data))
@@ -133,6 +143,7 @@ def test_messages_around_the_socket_buffer_pass(case):
     stop(case, theirs)
 
 
+@over('uds')
 def test_smallest_packets_pass(case):
     for ours, theirs in ((33, 0), (0, 33), (34, 128)):
         more = ['--packet-size', ours] if ours else []
@@ -183,8 +194,7 @@ def test_full_servers_of_either_side(case):
     """Our server rejects in the handshake, existing ones accept and close: clients of both sides cope and come in later."""
     for preset in PRESETS:
         server = case.serve('increment', '--service', 'svc', '--max-sessions', 1)
-        holder = case.start([case.tool, 'call', 'increment', '1', '--repeat', '1000000', '--service', 'svc', '--run-dir', case.run_dir,
-                             '--transports', 'uds', '--json'], ready='{')
+        holder = case.calling('increment', '1', '--repeat', '1000000', '--service', 'svc', '--json')
         holder.send_signal(19)  # SIGSTOP: it keeps its session
         done = case.partner('call', 'increment', case.run_dir, 'svc', 1, '--timeout', 2000, *preset)
         assert done.code in (1, 3), f'{preset} {done}'
@@ -197,8 +207,7 @@ def test_full_servers_of_either_side(case):
 def test_recovery_across_restarts_of_either_side(case):
     for preset in PRESETS:
         server = case.partner_serve('increment', case.run_dir, 'svc', *preset)
-        client = case.start([case.tool, 'call', 'increment', '1', '--repeat', '400', '--service', 'svc', '--run-dir', case.run_dir,
-                             '--transports', 'uds', '--json'], ready='{')
+        client = case.calling('increment', '1', '--repeat', '400', '--service', 'svc', '--json')
         server.kill()
         server.wait()
         server = case.partner_serve('increment', case.run_dir, 'svc', *preset)

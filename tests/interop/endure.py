@@ -10,6 +10,7 @@ import threading
 import time
 
 import raw
+from cases import over
 from raw import Deadline, Header, Held, Hello, Raw, Script, answer, increment, rejection, series, string, wire
 
 
@@ -66,6 +67,7 @@ def test_slot_is_free_before_a_refusal_is_read(case):
     assert case.stop(server) == 0
 
 
+@over('uds', 'shm')
 def test_client_that_leaves_and_returns_finds_its_slot_free(case):
     server = case.serve('increment', '--service', 'svc', '--max-sessions', 1)
     for n in range(case.scaled(4000)):
@@ -78,11 +80,11 @@ def test_client_that_leaves_and_returns_finds_its_slot_free(case):
     assert case.stop(server) == 0
 
 
+@over('uds', 'shm')
 def test_deadline_holds_against_stopped_servers(case):
     server = case.serve('increment', '--service', 'svc')
     raw.good_client(case)
-    client = case.start([case.tool, 'call', 'increment', '1', '--repeat', '1000000', '--service', 'svc', '--run-dir', case.run_dir,
-                         '--transports', 'uds', '--json', '--timeout', '400'], ready='{')
+    client = case.calling('increment', '1', '--repeat', '1000000', '--service', 'svc', '--json', '--timeout', '400')
     server.send_signal(signal.SIGSTOP)
     begin = time.monotonic()
     lines = client.stdout.read().decode().splitlines() if client.wait(20) is not None else []
@@ -232,6 +234,7 @@ def test_stop_is_quick_in_whatever_state_clients_are(case):
         assert os.listdir(case.run_dir) == [], state
 
 
+@over('uds', 'shm')
 def test_interrupted_calls_end_at_once_wherever_they_wait(case):
     def plan_of(state):
         def plan(n, script, sock):
@@ -242,17 +245,16 @@ def test_interrupted_calls_end_at_once_wherever_they_wait(case):
                 return
             session = script.greet(sock, agreed_packet_size=52)
             h, _ = script.request(session)
-            if state == 'chunks':
+            if state == 'chunks' and not case.shm:
                 for p in series(answer(h, string(b'x' * 90)), string(b'x' * 90), 52)[:2]:
                     sock.sendmsg([p], [], raw.FLAGS)
             script.note('now')
             if state != 'pause':
-                raw.recv_packet(sock, 100, Deadline(5000))
+                raw.get(session, Deadline(5000))
         return plan
     for state in ('handshake', 'answer', 'chunks', 'pause'):
         script = Script(case, plan_of(state))
-        client = case.start([case.tool, 'call', 'string-reverse', 'abc', '--service', 'svc', '--run-dir', case.run_dir, '--transports',
-                             'uds', '--json'], ready=None)
+        client = case.calling('string-reverse', 'abc', '--service', 'svc', '--json', ready=None)
         case.until(lambda: 'now' in script.whats())
         time.sleep(0.05)
         begin = time.monotonic()
@@ -263,12 +265,13 @@ def test_interrupted_calls_end_at_once_wherever_they_wait(case):
         script.stop()
 
 
+@over('uds', 'shm')
 def test_stopped_and_continued_programs_lose_nothing(case):
     """Every wait is torn apart a thousand times a second."""
     server = case.serve('string-reverse', '--service', 'svc', '--max-request-bytes', 1 << 20, '--max-response-bytes', 1 << 20)
     text, count = 'ab' * 1500, case.scaled(20000)
-    client = case.start([case.tool, 'call', 'string-reverse', text, '--repeat', count, '--service', 'svc', '--run-dir', case.run_dir,
-                         '--transports', 'uds', '--json', '--packet-size', 100, '--max-request-bytes', 1 << 20], ready='{')
+    client = case.calling('string-reverse', text, '--repeat', count, '--service', 'svc', '--json', '--packet-size', 100,
+                          '--max-request-bytes', 1 << 20)
     halt = threading.Event()
 
     def storm():

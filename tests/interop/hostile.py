@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The partner's hostile scripts over sockets: each must get the reaction that it expects, in both roles."""
+"""The partner's hostile scripts: each must get the reaction that it expects, in both roles. Where shared memory is offered those of
+the region come on top of those of the socket."""
+import json
+
+from cases import over
 from partner import KEYS, client_command, run_scripts, snapshot
+
+TRANSPORTS = ('uds', 'shm,uds')
 
 
 def against_server(case, kind, *extra):
     more = []
     if kind == 'cgroups-snapshot':
-        import json
         more = ['--data', case.file('data', json.dumps(snapshot(3)))]
     server = case.serve(kind, '--service', 'svc', '--token', 77, *more)
     run_scripts(case, 'server', kind, ['--token', 77], extra)
@@ -38,12 +43,14 @@ def test_hostile_servers_of_snapshot(case):
     run_scripts(case, 'client', 'cgroups-snapshot', client_command(case, 'cgroups-snapshot'))
 
 
+@over('uds')
 def test_silent_client_is_closed_at_the_handshake_deadline(case):
     server = case.serve('increment', '--service', 'svc')
     run_scripts(case, 'server', 'increment', ['--slow', '--only', 'hello-silent'])
     assert case.stop(server) == 0
 
 
+@over('uds')
 def test_client_that_stops_inside_a_message_is_closed_after_30_seconds(case):
     if case.scale > 20:
         case.skip('takes 30 s: runs where the suite is whole')
@@ -54,3 +61,10 @@ def test_client_that_stops_inside_a_message_is_closed_after_30_seconds(case):
 
 def test_silent_server_is_given_up_at_the_deadline(case):
     run_scripts(case, 'client', 'increment', client_command(case, 'increment', ['41']) + ['--slow', '--only', 'silent-server'])
+
+
+@over('shm,uds')
+def test_attach_is_tried_for_five_seconds_and_then_given_up(case):
+    command = client_command(case, 'increment', ['41'], 20000)
+    for script in ('none', 'magic', 'capacity', 'short'):
+        run_scripts(case, 'client', 'increment', command + ['--slow', '--only', 'attach-' + script])

@@ -6,9 +6,11 @@ import random
 import struct
 
 import raw
+from cases import over
 from raw import (Header, Hello, PeerError, Raw, answer, batch, directory, increment, parts, rejection, series, string, wire,
                  wrong_chunks)
 
+TRANSPORTS = ('uds', 'shm')
 TOKEN = 0x1122334455667788
 CLOSED = None
 
@@ -54,6 +56,7 @@ def check_faults(case, faults):
     c.close()
 
 
+@over('uds')
 def test_every_pair_of_failing_handshake_rows_gives_the_earlier_ones_answer(case):
     server = case.serve('increment', '--service', 'svc', '--token', TOKEN, '--max-request-bytes', 200, '--max-sessions', 1)
     pairs = [p for n in (1, 2) for p in itertools.combinations(ROWS, n)]
@@ -73,6 +76,7 @@ def test_every_pair_of_failing_handshake_rows_gives_the_earlier_ones_answer(case
     assert case.stop(server) == 0
 
 
+@over('uds')
 def test_hello_of_every_length_is_judged_by_what_it_has(case):
     server = case.serve('increment', '--service', 'svc')
     whole = Hello().packet() + b'\xff' * 500
@@ -92,14 +96,16 @@ def test_hello_of_every_length_is_judged_by_what_it_has(case):
     assert case.stop(server) == 0
 
 
+@over('uds', 'shm,uds', 'uds,shm', 'shm')
 def test_hello_ack_is_the_matrix_of_the_page_byte_for_byte(case):
+    supported, preferred = raw.masks(case)
     server = case.serve('increment', '--service', 'svc', '--max-request-bytes', 4000, '--max-response-bytes', 5000, '--packet-size',
                         3000, '--token', TOKEN)
-    own = raw.transport.Config(req_bytes=4000, resp_bytes=5000, token=TOKEN)
+    own = raw.transport.Config(req_bytes=4000, resp_bytes=5000, token=TOKEN, preferred=preferred)
     chance, last = random.Random(7), 0
     for _ in range(300):
-        hello = Hello(supported_profiles=1 | chance.choice((0, 2, 7, 0xFFFFFFFE)),
-                      preferred_profiles=chance.choice((0, 1, 2, wire.U32)),
+        hello = Hello(supported_profiles=preferred | chance.choice((0, 1, 2, 7, 0xFFFFFFF9)),
+                      preferred_profiles=chance.choice((0, 1, 2, 6, wire.U32)),
                       max_request_payload_bytes=chance.choice((0, 1, 8, 3999, 4000)),
                       max_request_batch_items=chance.choice((0, 1, 17, wire.U32)),
                       max_response_payload_bytes=chance.choice((0, 1, wire.U32)),
@@ -109,7 +115,7 @@ def test_hello_ack_is_the_matrix_of_the_page_byte_for_byte(case):
                                         item_count=chance.randrange(1 << 32), message_id=chance.randrange(1 << 64),
                                         transport_status=chance.randrange(65536)))
         got = c.get()
-        ack = wire.negotiate(hello, own, 3000, 1)._replace(session_id=struct.unpack('=Q', got[72:80])[0])
+        ack = wire.negotiate(hello, own, 3000, supported)._replace(session_id=struct.unpack('=Q', got[72:80])[0])
         assert got == ack.packet(), f'{hello}: {got.hex()} in place of {ack.packet().hex()}'
         assert ack.session_id > last, f'session id {ack.session_id} after {last}'
         last = ack.session_id
@@ -121,8 +127,8 @@ def test_session_ids_of_concurrent_sessions_differ_and_grow(case):
     server = case.serve('increment', '--service', 'svc', '--max-sessions', 40)
     clients = [Raw(case) for _ in range(16)]
     for c in clients:      # all connected before the first HELLO
-        c.send(Hello().packet())
-    ids = [wire.judge_ack(c.get(), Hello()).session_id for c in clients]
+        c.send(Hello(supported_profiles=3).packet())
+    ids = [wire.judge_ack(c.get(), Hello(supported_profiles=3)).session_id for c in clients]
     assert len(set(ids)) == 16 and min(ids) >= 1, ids
     more = [Raw(case) for _ in range(10)]
     later = [c.hello().session_id for c in more]
@@ -161,6 +167,7 @@ def test_error_answers_have_the_header_of_the_page(case):
     assert case.stop(server) == 0
 
 
+@over('uds')
 def test_answers_are_chunked_exactly_as_the_page_says(case):
     server = case.serve('string-reverse', '--service', 'svc', '--max-request-bytes', 300000, '--max-response-bytes', 300000)
     for packet_size in (33, 34, 40, 128, 1000, 65536, wire.U32):
@@ -179,6 +186,7 @@ def test_answers_are_chunked_exactly_as_the_page_says(case):
     assert case.stop(server) == 0
 
 
+@over('uds')
 def test_short_first_and_middle_packets_are_understood(case):
     """Budget 20, payload of 99 bytes: every series whose count follows from its first packet."""
     server = case.serve('string-reverse', '--service', 'svc')
@@ -203,6 +211,7 @@ def test_short_first_and_middle_packets_are_understood(case):
     assert case.stop(server) == 0
 
 
+@over('uds')
 def test_one_wrong_field_in_any_chunk_of_a_request_ends_the_session_unanswered(case):
     server = case.serve('string-reverse', '--service', 'svc')
     payload = string(b'0123456789' * 9)
@@ -302,6 +311,7 @@ def test_response_limit_of_later_sessions_grows_to_its_ceiling(case):
     assert case.stop(server) == 0
 
 
+@over('uds')
 def test_answers_before_a_violation_are_delivered(case):
     server = case.serve('increment', '--service', 'svc')
     for bad, last in ((b'garbage' * 10, []), (b'x', []), (Header(code=1, message_id=99).pack(), [raw.error_answer(1, 1, 99)]),
@@ -340,6 +350,7 @@ def test_known_length_of_a_batch_decides_how_far_the_limit_grows(case):
     assert case.stop(server) == 0
 
 
+@over('uds')
 def test_users_outside_the_list_learn_auth_failed_whatever_their_token(case):
     if os.getuid():
         case.skip('needs to be root, to become other users')

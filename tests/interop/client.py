@@ -5,9 +5,11 @@ import threading
 import time
 
 import raw
+from cases import over
 from raw import (Deadline, Header, Hello, Script, answer, batch, call, directory, increment, outcome, parts, rejection, series, string,
                  wire, wrong_chunks)
 
+TRANSPORTS = ('uds', 'shm')
 TOKEN = 0x1122334455667788
 
 
@@ -15,11 +17,9 @@ def test_hello_and_requests_of_our_client_byte_for_byte(case):
     requests = []
 
     def plan(n, script, sock):
-        hello = script.read_hello(sock)
-        ack = wire.negotiate(hello, raw.transport.Config(req_bytes=wire.U32, token=hello.auth_token), 65536, 1)._replace(session_id=n)
-        sock.sendmsg([ack.packet()], [], raw.FLAGS)
+        session = script.greet(sock)
         while True:
-            data = raw.recv_packet(sock, 1 << 20, Deadline(5000))[0]
+            data = raw.get(session, Deadline(5000))
             if not data:
                 return
             h = wire.decode_header(data)
@@ -29,7 +29,7 @@ def test_hello_and_requests_of_our_client_byte_for_byte(case):
                 back = struct.pack('=Q', struct.unpack('=Q', payload)[0] + 1)
             else:
                 back = wire.build_batch([struct.pack('=Q', i + 1) for i in range(h.item_count)])
-            sock.sendmsg([answer(h, back).pack() + back], [], raw.FLAGS)
+            raw.put(session, answer(h, back).pack() + back)
     script = Script(case, plan)
     assert outcome(call(case, 'increment', 41)) == 'ok'
     assert outcome(call(case, 'increment', 41, '--repeat', 3, '--token', TOKEN, '--max-request-bytes', 77, '--max-response-bytes', 99,
@@ -38,7 +38,8 @@ def test_hello_and_requests_of_our_client_byte_for_byte(case):
     assert done.json() == {'items': [{'value': n + 1} for n in range(3)]}, str(done)
     assert call(case, 'increment', 5, '--batch').json() == {'items': [{'value': 6}]}
     script.stop()
-    plain = Hello(preferred_profiles=1)      # the first one of the list of transports is preferred
+    supported, preferred = raw.masks(case)      # the first one of the list of transports is preferred
+    plain = Hello(supported_profiles=supported, preferred_profiles=preferred)
     assert script.hellos[0] == plain, script.hellos[0]
     assert script.hellos[1] == plain._replace(max_request_payload_bytes=77, max_response_payload_bytes=99, auth_token=TOKEN,
                                               packet_size=3000), script.hellos[1]
@@ -48,6 +49,7 @@ def test_hello_and_requests_of_our_client_byte_for_byte(case):
     assert requests[5] == increment(5, 1), 'a batch of one is a single message'
 
 
+@over('uds')
 def test_requests_are_chunked_exactly_as_the_page_says(case):
     for packet_size in (33, 34, 128, 65536):
         budget = packet_size - 32
@@ -89,6 +91,7 @@ def chunk_server(case, service, packets_of):
     return Script(case, plan, service)
 
 
+@over('uds')
 def test_one_wrong_field_in_any_chunk_of_an_answer_is_a_chunk_error_after_one_retry(case):
     names = [what for what, _ in wrong_chunks(series(Header(payload_len=99), bytes(99), 52))]
     failures = []
@@ -110,6 +113,7 @@ def test_one_wrong_field_in_any_chunk_of_an_answer_is_a_chunk_error_after_one_re
     assert not failures, failures
 
 
+@over('uds')
 def test_short_first_and_middle_packets_of_answers_are_understood(case):
     for sizes in ((0, 20, 20, 20, 20, 19), (1, 20, 20, 20, 20, 18), (19, 20, 20, 20, 20), (20, 19, 20, 20, 20),
                   (7, 15, 20, 20, 20, 17)):
@@ -132,7 +136,7 @@ def statuses(*seq, after='close', **fields):
             if status == 'lose':
                 return
             body = struct.pack('=Q', 42) if status == 0 else b''
-            sock.sendmsg([answer(h, body, transport_status=status).pack() + body], [], raw.FLAGS)
+            raw.put(session, answer(h, body, transport_status=status).pack() + body)
     return plan
 
 
@@ -171,17 +175,14 @@ def test_growth_stops_when_the_new_session_has_no_larger_limit(case):
 
 def test_larger_request_is_proposed_as_a_power_of_two_and_falls_back(case):
     def plan(n, script, sock):
-        hello = script.read_hello(sock)
-        own = raw.transport.Config(req_bytes=8192, token=hello.auth_token)
         try:
-            sock.sendmsg([wire.negotiate(hello, own, 65536, 1)._replace(session_id=n).packet()], [], raw.FLAGS)
+            session = script.accept(sock, script.read_hello(sock), 8192)
         except wire.Rejected as e:
             sock.sendmsg([rejection(e.status)], [], raw.FLAGS)
             return
-        session = raw.transport.Session(sock, 'server', wire.negotiate(hello, own, 65536, 1))
         while True:
             h, payload = script.request(session)
-            sock.sendmsg([answer(h, payload).pack() + payload], [], raw.FLAGS)
+            raw.put(session, answer(h, payload).pack() + payload)
     script = Script(case, plan)
     done = call(case, 'string-reverse', 'x' * 4000, '--max-request-bytes', 1024)
     assert outcome(done) == 'ok', str(done)[:500]
@@ -229,6 +230,7 @@ def test_reconnect_tries_twenty_times_unless_it_is_hopeless(case):
         assert script.connections == 1 + attempts, (what, script.connections)
 
 
+@over('uds')
 def test_refusal_is_read_although_the_request_was_not_taken(case):
     """The server answers LIMIT_EXCEEDED at the first packet and closes with most of the request unread."""
     def plan(n, script, sock):
@@ -266,7 +268,7 @@ def batch_server(case, entries_of, **ack):
             h, payload = script.request(session)
             values = [struct.unpack('=Q', wire.batch_entry(payload, h.item_count, i)[2])[0] for i in range(h.item_count)]
             head, body = entries_of(answer(h, b''), values)
-            sock.sendmsg([head._replace(payload_len=len(body)).pack() + body], [], raw.FLAGS)
+            raw.put(session, head._replace(payload_len=len(body)).pack() + body)
     return Script(case, plan)
 
 
@@ -318,8 +320,8 @@ def test_answer_above_the_limit_raises_nothing_and_is_not_asked_again(case):
         def plan(n, script, sock):
             session = script.greet(sock)
             h, _ = script.request(session)
-            sock.sendmsg([answer(h, bytes(8))._replace(**change).pack() + bytes(8)], [], raw.FLAGS)
-            raw.recv_packet(sock, 100, Deadline(3000))
+            raw.put(session, answer(h, bytes(8))._replace(**change).pack() + bytes(8))
+            raw.get(session, Deadline(3000))
         script = Script(case, plan)
         done = call(case, 'increment', 10, '--max-response-bytes', 100)
         script.stop()
@@ -346,7 +348,8 @@ def test_deadline_holds_inside_recovery_and_inside_a_message(case):
             sock.sendmsg([p], [], raw.FLAGS)
             time.sleep(0.05)
         session.recv(Deadline(3000))
-    for plan, ms, connections in ((lost, 100, 1), (mute_later, 400, 2), (slow_chunks, 400, 1)):
+    chunks = [] if case.shm else [(slow_chunks, 400, 1)]
+    for plan, ms, connections in [(lost, 100, 1), (mute_later, 400, 2), *chunks]:
         script = Script(case, plan)
         begin = time.monotonic()
         done = call(case, 'string-reverse', 'abc', '--timeout', ms)
@@ -355,11 +358,14 @@ def test_deadline_holds_inside_recovery_and_inside_a_message(case):
         assert outcome(done) == 'timeout' and done.code == 6, f'{plan.__name__} {done}'
         assert ms / 1000 <= took < ms / 1000 + 0.4 * case.slow, f'{plan.__name__} {took}'
         assert script.whats().count('request') == 1 and script.connections == connections, f'{plan.__name__} {script.whats()}'
+    if case.shm:
+        return
     script = Script(case, slow_chunks)      # the same answer in time
     assert call(case, 'string-reverse', 'abc', '--timeout', 10000).json() == {'str': 'x' * 291}
     script.stop()
 
 
+@over('uds')
 def test_answer_and_hang_up_without_reading_the_request_count_as_an_answer(case):
     for length in (1, 500):
         body = string(b'z' * length)
