@@ -87,7 +87,7 @@ def counts_of(output, status):
 
 def over_transports(root):
     """Names of the unit programs whose sessions run over the list of PIPC_TEST_TRANSPORTS: those that use test_transports() and its
-    kin (tests/unit/support/transports.h) themselves or through a fixture."""
+    kin (tests/unit/support/transports.h) themselves or through a fixture, and bring no upgrade of their own."""
     folder = os.path.join(root, 'tests', 'unit')
 
     def text(path):
@@ -104,7 +104,8 @@ def over_transports(root):
             if header not in fixtures and included(text(path)) & fixtures:
                 fixtures.add(header)
                 grown = True
-    return {os.path.basename(p)[:-2] for p in glob.glob(os.path.join(folder, '*.c')) if included(text(p)) & fixtures}
+    programs = {os.path.basename(p)[:-2]: text(p) for p in glob.glob(os.path.join(folder, '*.c'))}
+    return {name for name, source in programs.items() if included(source) & fixtures and 'session_fast_module' not in source}
 
 
 def unit(run, transports=None):

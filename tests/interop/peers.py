@@ -155,6 +155,7 @@ def test_smallest_packets_pass(case):
         stop(case, server)
 
 
+@over('uds')
 def test_slow_provider_loses_clients_that_give_up_early(case):
     """Existing clients of one language take 100 ms without a packet for a timeout; the server is unharmed."""
     data = case.file('data', json.dumps({'value': 7}))

@@ -100,7 +100,7 @@ def test_hello_of_every_length_is_judged_by_what_it_has(case):
 def test_hello_ack_is_the_matrix_of_the_page_byte_for_byte(case):
     supported, preferred = raw.masks(case)
     server = case.serve('increment', '--service', 'svc', '--max-request-bytes', 4000, '--max-response-bytes', 5000, '--packet-size',
-                        3000, '--token', TOKEN)
+                        3000, '--token', TOKEN, '--max-sessions', 400)
     own = raw.transport.Config(req_bytes=4000, resp_bytes=5000, token=TOKEN, preferred=preferred)
     chance, last = random.Random(7), 0
     for _ in range(300):

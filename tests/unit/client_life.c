@@ -305,7 +305,7 @@ TEST(client_life, status_of_a_session_has_profile_limits_and_peer)
     struct script *script = script_start(&plan, 1, NULL);
     struct pipc_client *client = script_ready(context, NULL, false);
     const struct pipc_client_status status = script_status(client);
-    CHECK_EQ(status.session.selected_profile, 1);
+    CHECK_EQ(status.session.selected_profile, test_plane_bit());
     CHECK_EQ(status.session.max_request_payload_bytes, 1024);
     CHECK_EQ(status.session.max_response_payload_bytes, 7777);
     CHECK_EQ(status.session.session_id, 7);

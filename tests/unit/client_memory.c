@@ -83,6 +83,25 @@ TEST(client_memory, create_survives_the_failure_of_every_allocation)
     end();
 }
 
+/* After a failure that was the client's own. One inside an attach has withdrawn the plane for a
+ * minute. */
+static pipc_result refresh_again(struct pipc_client *client)
+{
+    const struct pipc_client_status status = script_status(client);
+    const pipc_result result = pipc_client_refresh_timeout(client, 0, NULL, NULL);
+
+    if (!status.withdrawn_profiles) {
+        CHECK_OK(result);
+        return result;
+    }
+    CHECK(!test_plane_has_packets());
+    CHECK_EQ(status.withdrawn_profiles & test_plane_bit(), test_plane_bit());
+    CHECK(status.withdrawn_for_ms > 0);
+    CHECK(status.withdrawn_for_ms <= PIPC_CLIENT_ATTACH_WITHDRAW_MS);
+    CHECK(result != PIPC_OK);
+    return result;
+}
+
 TEST(client_memory, refresh_survives_the_failure_of_every_allocation)
 {
     unsigned failures = 0;
@@ -90,17 +109,17 @@ TEST(client_memory, refresh_survives_the_failure_of_every_allocation)
     for (uint64_t n = 1;; n++) {
         struct pipc_client *client = script_client(context, NULL, true);
         fail_nth(n);
-        const pipc_result result = pipc_client_refresh_timeout(client, 0, NULL, NULL);
+        pipc_result result = pipc_client_refresh_timeout(client, 0, NULL, NULL);
         const bool hit = failed();
         if (result != PIPC_OK) {
             CHECK(hit);
             CHECK_RESULT(result, PIPC_ERR_ALLOC);
             CHECK_EQ(script_status(client).state, PIPC_CLIENT_DISCONNECTED);
             CHECK(script_status(client).last_attempt.text[0] != 0);
-            CHECK_OK(pipc_client_refresh_timeout(client, 0, NULL, NULL));
             failures++;
+            result = refresh_again(client);
         }
-        CHECK(pipc_client_ready(client));
+        CHECK_EQ(pipc_client_ready(client), result == PIPC_OK);
         pipc_client_destroy(client);
         if (!hit)
             break;
@@ -141,7 +160,8 @@ TEST(client_memory, call_survives_the_failure_of_every_allocation)
             break;
     }
     CHECK(errors >= 1);
-    CHECK(kept >= 1);
+    if (test_plane_has_packets()) /* elsewhere a request is built in place, without memory */
+        CHECK(kept >= 1);
     end();
 }
 
@@ -149,6 +169,7 @@ TEST(client_memory, no_memory_for_the_request_keeps_the_session)
 {
     uint64_t value = 7;
     struct pipc_error err = PIPC_ERROR_INIT;
+    test_needs_packets("a request is built in place, without memory");
     begin();
     struct pipc_client *client = script_ready(context, NULL, true);
     fail_nth(1);
@@ -175,7 +196,8 @@ TEST(client_memory, a_steady_stream_of_calls_allocates_nothing)
     CHECK_EQ(client->request_cap, 0);
     CHECK_OK(pipc_client_call_increment_batch(client, values, 16, values, 0, NULL));
     CHECK_OK(script_call(client, 1, &value, 0, NULL));
-    CHECK_EQ(client->request_cap, PIPC_SERVICE_MIN_PAYLOAD_BUFFER_BYTES);
+    CHECK_EQ(client->request_cap,
+             test_plane_has_packets() ? PIPC_SERVICE_MIN_PAYLOAD_BUFFER_BYTES : 0);
     __atomic_store_n(&memory.calls, 0, __ATOMIC_RELAXED);
     for (unsigned i = 0; i < 200; i++) {
         CHECK_OK(script_call(client, i, &value, 0, NULL));
@@ -230,6 +252,7 @@ TEST(client_memory, agreed_response_limits_are_not_allocated_before_a_response_c
                                               .response_ceiling_bytes = 50000000};
     struct pipc_allocator noting;
     uint64_t value;
+    test_needs_packets("a message is taken whole, into memory for the largest");
     base_memory_init(&memory);
     noting = memory.allocator;
     noting.alloc = take_and_note;
@@ -321,12 +344,11 @@ static int child_calls(void *arg)
 
 TEST(client_memory, call_in_a_forked_child_does_not_reconnect)
 {
-    static const struct script_conn plan = {.close_after_ack = true};
+    static const struct script_conn plan = {.answer_count = 1, .answers = {{.what = SCRIPT_CLOSE}}};
     base_memory_init(&memory);
     context = script_context(&memory.allocator);
     script = script_start(&plan, 1, NULL);
     struct pipc_client *client = script_ready(context, NULL, true);
-    script_wait_closes(script, 1);
     CHECK_EQ(test_in_child(child_calls, client), 0);
     CHECK_EQ(script_hellos(script), 1);
     CHECK(pipc_client_ready(client));

@@ -230,9 +230,30 @@ TEST(client_calls, undecodable_payload_is_retried_once_with_the_codec_result)
     retried_once(&answer, NULL, PIPC_ERR_TRUNCATED);
 }
 
+/* Where the handshake is followed by an attach the loss shows there, and withdraws nothing. */
+static void lost_while_attaching(const struct script_conn *plan)
+{
+    struct pipc_context *context = script_context(NULL);
+    struct script *script = script_start(plan, 1, NULL);
+    struct pipc_client *client = script_client(context, NULL, true);
+    uint64_t value = 0;
+
+    CHECK_RESULT(pipc_client_refresh_timeout(client, 0, NULL, NULL), PIPC_ERR_DISCONNECTED);
+    scene_check_state(client, PIPC_CLIENT_DISCONNECTED);
+    CHECK_EQ(script_status(client).withdrawn_profiles, 0);
+    CHECK_OK(pipc_client_refresh_timeout(client, 0, NULL, NULL));
+    CHECK_OK(script_call(client, 41, &value, 0, NULL));
+    CHECK_EQ(value, 42);
+    scene_end(context, client, script);
+}
+
 TEST(client_calls, server_that_closes_after_the_handshake_is_an_ordinary_failure)
 {
     static const struct script_conn plan = {.close_after_ack = true};
+    if (!test_plane_has_packets()) {
+        lost_while_attaching(&plan);
+        return;
+    }
     struct scene s = scene_open(&plan, 1, NULL, NULL);
     CHECK_OK(scene_call(&s, 0));
     CHECK_EQ(script_hellos(s.script), 2);
@@ -267,6 +288,7 @@ TEST(client_calls, refusal_that_was_sent_before_a_failed_send_is_taken)
         .early = true,
         .response_limit = 2000,
         .answers = {{.status = PIPC_STATUS_LIMIT_EXCEEDED, .own_payload = true}}};
+    test_needs_packets("a region with an answer before the request is one that has ended");
     struct scene s = open_early(&plan);
     /* an overflow: reconnected without the pause, the limit has grown */
     CHECK_OK(scene_call(&s, 0));
@@ -281,6 +303,7 @@ TEST(client_calls, answer_that_was_sent_before_a_failed_send_is_taken)
     static const uint64_t answer = 42;
     static const struct script_conn plan = {
         .early = true, .answers = {{.own_payload = true, .payload = &answer, .payload_len = 8}}};
+    test_needs_packets("a region with an answer before the request is one that has ended");
     struct scene s = open_early(&plan);
     CHECK_OK(scene_call(&s, 0));
     CHECK_EQ(s.value, 42);

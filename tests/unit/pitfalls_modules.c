@@ -23,8 +23,9 @@ static void need_files(void)
 }
 
 /* With the modules in files of that directory, or built in. */
-static pipc_result open_from(const char *dir, const char *codecs, struct pipc_context **ret_context,
-                             struct pipc_error *err)
+/* `over_plane`: on the data planes of the run, else on the default ones. */
+static pipc_result open_with(const char *dir, const char *codecs, bool over_plane,
+                             struct pipc_context **ret_context, struct pipc_error *err)
 {
     struct pipc_config *config = NULL;
     CHECK_OK(pipc_config_new(NULL, &config));
@@ -32,9 +33,17 @@ static pipc_result open_from(const char *dir, const char *codecs, struct pipc_co
         CHECK_OK(pipc_config_set(config, "pipc", "module_dir", dir, err));
     if (codecs)
         CHECK_OK(pipc_config_set(config, "pipc", "codecs", codecs, err));
+    if (over_plane)
+        test_choose_transports(config);
     const pipc_result result = pipc_open(config, NULL, ret_context, err);
     pipc_config_free(config);
     return result;
+}
+
+static pipc_result open_from(const char *dir, const char *codecs, struct pipc_context **ret_context,
+                             struct pipc_error *err)
+{
+    return open_with(dir, codecs, false, ret_context, err);
 }
 
 static void install(const char *from, const char *name)
@@ -165,6 +174,19 @@ static void *call_on(void *arg)
     return NULL;
 }
 
+/* The codec, the carrier, and the plane of the run. */
+static void install_all(void)
+{
+    const char *const names[] = {"increment", "uds", test_plane()};
+
+    for (unsigned i = 0; i < 3; i++) {
+        char from[256], name[64];
+        snprintf(name, sizeof(name), "%s.so", names[i]);
+        snprintf(from, sizeof(from), "%s/%s", PIPC_TEST_MODULE_DIR, name);
+        install(from, name);
+    }
+}
+
 TEST(pitfalls_modules, an_upgrade_by_rename_disturbs_no_running_call)
 {
     struct caller c = {.stop = false};
@@ -172,16 +194,16 @@ TEST(pitfalls_modules, an_upgrade_by_rename_disturbs_no_running_call)
     const unsigned upgrades = test_scale(200);
 
     need_files();
-    install(PIPC_TEST_MODULE_DIR "/uds.so", "uds.so");
-    install(PIPC_TEST_MODULE_DIR "/increment.so", "increment.so");
+    install_all();
     struct script *script = script_start(NULL, 0, NULL);
-    CHECK_MSG(open_from(test_dir(), "increment", &c.context, &err) == PIPC_OK, "%s", err.text);
+    CHECK_MSG(open_with(test_dir(), "increment", true, &c.context, &err) == PIPC_OK, "%s",
+              err.text);
     CHECK(pthread_create(&c.thread, NULL, call_on, &c) == 0);
     for (unsigned i = 0; i < upgrades; i++) {
         struct pipc_context *fresh = NULL;
-        install(PIPC_TEST_MODULE_DIR "/uds.so", "uds.so");
-        install(PIPC_TEST_MODULE_DIR "/increment.so", "increment.so");
-        CHECK_MSG(open_from(test_dir(), "increment", &fresh, &err) == PIPC_OK, "%s", err.text);
+        install_all();
+        CHECK_MSG(open_with(test_dir(), "increment", true, &fresh, &err) == PIPC_OK, "%s",
+                  err.text);
         CHECK_OK(pipc_close(fresh));
     }
     const unsigned before = __atomic_load_n(&c.calls, __ATOMIC_RELAXED);

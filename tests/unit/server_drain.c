@@ -103,7 +103,8 @@ TEST(server_drain, a_busy_session_finishes_its_callback_and_answers)
     struct pipc_header header;
     uint8_t buf[8];
     open_busy(&hosted, &gate, &raw);
-    CHECK(raw_request(&raw, 8, "echo", 4)); /* queued behind it: not begun any more */
+    if (test_plane_has_packets())
+        CHECK(raw_request(&raw, 8, "echo", 4)); /* queued behind it: not begun any more */
     struct draining draining = {.hosted = &hosted, .timeout_ms = 60000};
     drain_begin(&draining);
     test_wait_until(run_has_left, &hosted, 5000, "run leaves");
@@ -135,10 +136,10 @@ TEST(server_drain, beyond_its_time_it_still_waits_for_the_callback_and_says_so)
     CHECK_EQ(raw_answer_within(&raw, 200, &header, buf, sizeof(buf)), (uint64_t)RAW_QUIET);
     CHECK_EQ(__atomic_load_n(&draining.done, __ATOMIC_ACQUIRE), 0);
     pipci_event_set(&gate.open);
+    CHECK_EQ(raw_answer(&raw, &header, buf, sizeof(buf)), 4); /* forced, but it had finished */
     CHECK_EQ(pthread_join(draining.thread, NULL), 0);
     CHECK(!draining.clean);
     CHECK(test_now_ms() - start >= 200);
-    CHECK_EQ(raw_answer(&raw, &header, buf, sizeof(buf)), 4); /* forced, but it had finished */
     raw_expect_eof(&raw);
     raw_close(&raw);
     server_end(&hosted);
@@ -155,6 +156,7 @@ TEST(server_drain, stalled_clients_are_forced_and_reported)
 {
     struct hosted hosted;
     struct raw stalled, deaf;
+    test_needs_packets("nobody stops inside a message or keeps an answer from being sent");
     server_start_large(&hosted, 0);
     raw_open_stalled(&stalled);
     raw_open_deaf(&deaf);
@@ -172,6 +174,7 @@ TEST(server_destroy, returns_though_clients_stall_and_do_not_read)
 {
     struct hosted hosted;
     struct raw stalled, deaf, silent;
+    test_needs_packets("nobody stops inside a message or keeps an answer from being sent");
     server_start_large(&hosted, 0);
     raw_open_stalled(&stalled);
     raw_open_deaf(&deaf);

@@ -28,6 +28,7 @@ TEST(server_refused, oversized_request_in_chunks_is_answered_then_closed)
     struct hosted hosted;
     struct raw raw;
     struct pipc_header header;
+    test_needs_packets("there are no chunks");
     struct pipc_hello hello = raw_hello();
     static const uint8_t big[20000] = {SCRIPT_ECHO};
     hello.packet_size = 256;

@@ -235,14 +235,18 @@ static bool a_quiet_time(void *arg)
 {
     static struct switches before, after;
     const struct timespec window = {0, 250000000};
+    /* Where a futex cannot be waited for together with the socket a sleep is cut into slices of
+     * 100 ms. */
+    const uint64_t slices = test_plane_has_packets() ? 0 : 4;
     unsigned woken = 0;
     (void)arg;
     read_switches(&before);
-    nanosleep(&window, NULL); /* the time under test: nobody may wake in it */
+    nanosleep(&window, NULL); /* the time under test: nobody may wake in it but for
+                                 the end of a slice */
     read_switches(&after);
     CHECK_EQ(before.n, 65);
     for (unsigned i = 0; i < before.n && i < after.n; i++)
-        woken += before.thread[i] != after.thread[i] || before.count[i] != after.count[i];
+        woken += before.thread[i] != after.thread[i] || after.count[i] - before.count[i] > slices;
     return woken == 0;
 }
 

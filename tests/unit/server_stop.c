@@ -135,6 +135,7 @@ TEST(server_time, a_request_that_trickles_is_closed_after_its_time)
                                .total_message_len = 532,
                                .chunk_count = 500,
                                .chunk_payload_len = 1};
+    test_needs_packets("a message is there whole or not at all");
     struct pipc_hello hello = raw_hello();
     const struct pipc_header header = raw_header(1, 500);
     uint8_t head[PIPC_HEADER_LEN];
@@ -165,6 +166,7 @@ TEST(server_time, a_slow_but_whole_request_is_served)
 {
     struct hosted hosted;
     struct raw raw;
+    test_needs_packets("a message is there whole or not at all");
     struct pipc_hello hello = raw_hello();
     struct pipc_header header = raw_header(1, 40);
     struct pipc_chunk chunk = {.magic = PIPC_CHUNK_MAGIC,
@@ -195,6 +197,7 @@ TEST(server_time, an_answer_that_is_not_taken_closes_its_session)
 {
     struct hosted hosted;
     struct raw deaf;
+    test_needs_packets("an answer always has room");
     server_start_large(&hosted, 200);
     raw_open_deaf(&deaf);
     server_wait_sessions(&hosted, 1);
@@ -218,6 +221,7 @@ TEST(server_time, stop_lets_a_begun_request_be_completed_and_answered)
                                .chunk_count = 8,
                                .chunk_payload_len = 68};
     uint8_t head[PIPC_HEADER_LEN], part[68] = {0}, buf[600];
+    test_needs_packets("a message is there whole or not at all");
     server_start_large(&hosted, 0);
     raw_open_stalled(&raw);
     server_wait_sessions(&hosted, 1);

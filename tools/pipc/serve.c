@@ -84,6 +84,8 @@ static bool stats_print(const struct service *s)
     } rows[] = {{"sessions", status.sessions},
                 {"sessions_max", status.sessions_max},
                 {"accepted", status.accepted},
+                {"regions", status.regions},
+                {"degraded", status.degraded},
                 {"requests", status.requests},
                 {"answers_ok", status.answers[PIPC_STATUS_OK]},
                 {"answers_bad_envelope", status.answers[PIPC_STATUS_BAD_ENVELOPE]},

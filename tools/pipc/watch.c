@@ -149,11 +149,14 @@ static void show_fresh(struct watch *w, const struct pipc_cache_status *status,
     pipc_cache_client_status(w->cache, &client);
     if (!w->shown) {
         struct json_object *table = json_object_new_object();
-        printf("%" PRIu32 " items, generation %" PRIu64 ", over %s (%s)%s%s\n", status->item_count,
-               status->generation, client.session.transport ? client.session.transport : "?",
+        printf("%" PRIu32 " items, generation %" PRIu64 ", over %s (%s)%s%s%s%s\n",
+               status->item_count, status->generation,
+               client.session.transport ? client.session.transport : "?",
                client.session.transport_file ? client.session.transport_file : "built in",
                client.session.degraded ? ", in place of " : "",
-               client.session.degraded ? client.session.passed_over : "");
+               client.session.degraded ? client.session.passed_over : "",
+               client.session.degraded ? ": " : "",
+               client.session.degraded ? client.session.passed_over_why : "");
         json_object_object_add(table, "items", json_object_get(items));
         json_print_table(stdout, table);
         json_object_put(table);

@@ -100,7 +100,7 @@ void script_wait_requests(struct script *script, uint32_t count);
 void script_wait_closes(struct script *script, uint32_t count);
 
 /* Hands the modules that these tests need to a configuration, where the build has not linked them
- * in. */
+ * in, and sets its data planes. */
 pipc_result script_config_modules(struct pipc_config *config);
 /* A context with the data planes of the run and the codecs, and its clean end, which fails when
  * something is left open. */
