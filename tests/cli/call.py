@@ -6,6 +6,8 @@ import signal
 import threading
 import time
 
+from cases import over
+
 
 def test_kind_is_taken_with_dash_and_underscore(case):
     case.serve('string_reverse', '--service', 'svc')
@@ -13,6 +15,7 @@ def test_kind_is_taken_with_dash_and_underscore(case):
         assert case.pipc('call', kind, 'abc', '--service', 'svc', '--json').json() == {'str': 'cba'}
 
 
+@over('uds', 'shm')
 def test_several_keys_come_back_in_order_with_and_without_batch(case):
     case.serve('increment', '--service', 'svc')
     want = {'items': [{'value': n + 1} for n in (5, 0, 5, 2**64 - 2)]}
@@ -21,6 +24,7 @@ def test_several_keys_come_back_in_order_with_and_without_batch(case):
     assert case.pipc('call', 'increment', *keys, '--service', 'svc', '--json', '--batch').json() == want
 
 
+@over('uds', 'shm')
 def test_batches_of_2_and_1000_keys_need_no_other_option(case):
     case.serve('increment', '--service', 'svc')
     for count in (2, 1000):
@@ -46,10 +50,11 @@ def test_repeat_prints_a_line_per_call(case):
     assert done.lines() == [{'value': 2}] * 5, str(done)
 
 
+@over('uds', 'shm')
 def test_repeat_goes_on_across_a_restart(case):
     server = case.serve('increment', '--service', 'svc')
     client = case.start([case.tool, 'call', 'increment', '1', '--repeat', '100000', '--service', 'svc', '--run-dir', case.run_dir,
-                         '--transports', 'uds', '--json'], ready='{')
+                         *case.over(), '--json'], ready='{')
     stopped = threading.Event()
 
     def read():
@@ -67,9 +72,10 @@ def test_repeat_goes_on_across_a_restart(case):
     assert case.stop(server) == 0
 
 
+@over('uds', 'shm')
 def test_wait_goes_on_until_the_service_is_there(case):
     client = case.start([case.tool, 'call', 'increment', '1', '--wait', '20000', '--service', 'svc', '--run-dir', case.run_dir,
-                         '--transports', 'uds', '--json'], ready='')
+                         *case.over(), '--json'], ready='')
     server = case.serve('increment', '--service', 'svc')
     assert client.wait(20) == 0 and client.stdout.read() == b'{"value":2}\n'
     assert case.stop(server) == 0
@@ -79,13 +85,13 @@ def test_wait_goes_on_until_the_service_is_there(case):
 
 def test_double_dash_ends_options(case):
     case.serve('string-reverse', '--service', 'svc')
-    done = case.pipc('call', 'string-reverse', '--service', 'svc', '--run-dir', case.run_dir, '--transports', 'uds', '--json', '--', '--json')
+    done = case.pipc('call', 'string-reverse', '--service', 'svc', '--run-dir', case.run_dir, *case.over(), '--json', '--', '--json')
     assert done.code == 0 and done.json() == {'str': 'nosj--'}, str(done)
 
 
 def test_options_may_stand_before_the_command(case):
     case.serve('increment', '--service', 'svc')
-    done = case.run([case.tool, '--json', '--run-dir', case.run_dir, '--service', 'svc', '--transports', 'uds', 'call', 'increment', '1'])
+    done = case.run([case.tool, '--json', '--run-dir', case.run_dir, '--service', 'svc', *case.over(), 'call', 'increment', '1'])
     assert done.code == 0 and done.json() == {'value': 2}, str(done)
 
 
@@ -108,6 +114,7 @@ def test_configuration_file_decides_and_options_win(case):
     assert done.code == 5, str(done)
 
 
+@over('uds', 'shm')
 def test_response_ceiling_ends_the_attempt(case):
     case.serve('increment', '--service', 'svc', '--max-response-bytes', 100000)
     assert case.pipc('call', 'increment', 1, '--service', 'svc', '--response-ceiling-bytes', 100000).code == 0
@@ -115,6 +122,7 @@ def test_response_ceiling_ends_the_attempt(case):
     assert done.code == 5, str(done)
 
 
+@over('uds', 'shm')
 def test_provider_that_is_killed_gives_a_clear_end(case):
     server = case.serve('increment', '--service', 'svc')
     case.stop(server, signal.SIGKILL)
@@ -147,6 +155,7 @@ def test_key_with_a_nul_is_not_cut(case):
     assert done.code == 2 and done.out == '', str(done)
 
 
+@over('uds', 'shm')
 def test_each_of_many_keys_has_the_whole_timeout(case):
     case.serve('increment', '--service', 'svc')
     done = case.pipc('call', 'increment', '--stdin', '--service', 'svc', '--json', '--timeout', 200 * case.slow,
@@ -154,6 +163,7 @@ def test_each_of_many_keys_has_the_whole_timeout(case):
     assert done.code == 0 and len(done.json()['items']) == 30000, str(done)[-300:]
 
 
+@over('uds', 'shm')
 def test_call_timeout_of_the_configuration_counts(case):
     config = case.file('conf', '[service.svc]\ncall_timeout_ms = 200\n')
     server = case.serve('increment', '--service', 'svc')
@@ -183,7 +193,7 @@ def test_every_failure_is_json_too(case):
 
 def test_signal_while_waiting_is_reported_as_aborted(case):
     client = case.start([case.tool, 'call', 'increment', '1', '--wait', '60000', '--service', 'svc', '--run-dir', case.run_dir,
-                         '--transports', 'uds', '--json', '-v'], ready='')
+                         *case.over(), '--json', '-v'], ready='')
     case.until(lambda: open(client.err_path).read(), what='a started client')
     assert case.stop(client) == 7
     assert json.loads(client.stdout.read())['error'] == 'aborted'

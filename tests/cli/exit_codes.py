@@ -4,6 +4,8 @@ import json
 import os
 import signal
 
+from cases import over
+
 
 def serve_increment(case, *words):
     return case.serve('increment', '--service', 'svc', *words)
@@ -17,6 +19,7 @@ def expect(done, code, *needles):
         assert done.err.startswith('pipc: ') and done.err.endswith('\n'), str(done)
 
 
+@over('uds', 'shm')
 def test_0_for_a_call_that_is_answered(case):
     serve_increment(case)
     done = case.pipc('call', 'increment', 1, '--service', 'svc', '--json')
@@ -24,6 +27,7 @@ def test_0_for_a_call_that_is_answered(case):
     assert done.json() == {'value': 2} and done.err == '', str(done)
 
 
+@over('uds', 'shm')
 def test_1_for_an_error_status_of_the_server(case):
     """A snapshot service asked by an increment client answers UNSUPPORTED."""
     case.serve('cgroups-snapshot', '--service', 'svc', '--data', case.file('data', '{"items":[]}'))
@@ -64,16 +68,18 @@ def test_3_for_a_service_that_is_not_there(case):
     assert done.json()['error'] == 'connect', str(done)
 
 
+@over('uds', 'shm')
 def test_3_for_a_full_server(case):
     serve_increment(case, '--max-sessions', 1)
     holder = case.start([case.tool, 'call', 'increment', '1', '--repeat', '100000000', '--service', 'svc', '--run-dir', case.run_dir,
-                         '--transports', 'uds'], ready='value')
+                         *case.over()], ready='value')
     holder.send_signal(signal.SIGSTOP)
     done = case.pipc('call', 'increment', 1, '--service', 'svc', '--json')
     expect(done, 3, 'svc')
     assert done.json()['error'] == 'handshake', str(done)
 
 
+@over('uds', 'shm')
 def test_4_for_a_wrong_token_also_with_wait(case):
     serve_increment(case, '--token', '0xfeed')
     expect(case.pipc('call', 'increment', 1, '--service', 'svc'), 4)
@@ -83,6 +89,7 @@ def test_4_for_a_wrong_token_also_with_wait(case):
     expect(case.pipc('call', 'increment', 1, '--service', 'svc', '--token', '65261'), 0)
 
 
+@over('uds', 'shm')
 def test_5_for_incompatible_limits_and_overflow(case):
     serve_increment(case)
     done = case.pipc('call', 'increment', 1, '--service', 'svc', '--max-request-bytes', 70000, '--json')
@@ -96,6 +103,7 @@ def test_5_for_incompatible_limits_and_overflow(case):
     assert done.json()['error'] == 'overflow', str(done)
 
 
+@over('uds', 'shm')
 def test_6_for_a_server_that_does_not_answer(case):
     server = serve_increment(case)
     server.send_signal(signal.SIGSTOP)
@@ -105,16 +113,18 @@ def test_6_for_a_server_that_does_not_answer(case):
     server.send_signal(signal.SIGCONT)
 
 
+@over('uds', 'shm')
 def test_7_for_a_call_that_a_signal_ends(case):
     server = serve_increment(case)
     server.send_signal(signal.SIGSTOP)
-    call = case.start([case.tool, 'call', 'increment', '1', '--service', 'svc', '--run-dir', case.run_dir, '--transports', 'uds'], ready='')
+    call = case.start([case.tool, 'call', 'increment', '1', '--service', 'svc', '--run-dir', case.run_dir, *case.over()], ready='')
     case.until(lambda: os.path.exists(f'/proc/{call.pid}/fd') and any('socket' in os.readlink(f'/proc/{call.pid}/fd/{fd}')
                                                                      for fd in os.listdir(f'/proc/{call.pid}/fd')), what='connected')
     assert case.stop(call, signal.SIGINT) == 7, open(call.err_path).read()
     server.send_signal(signal.SIGCONT)
 
 
+@over('uds', 'shm')
 def test_8_for_a_second_server_that_disturbs_nothing(case):
     server = serve_increment(case)
     expect(case.pipc('serve', 'increment', '--service', 'svc'), 8, 'svc.sock')
@@ -140,16 +150,17 @@ def test_names_that_do_not_fit_are_refused_with_the_limit(case):
     expect(case.pipc('call', 'increment', 1, '--service', 'svc', '--run-dir', '/' + 'd' * 120), 2, '107')
 
 
+@over('uds', 'shm')
 def test_output_into_a_closed_pipe_ends_quietly(case):
     serve_increment(case)
     done = case.run(['bash', '-c', f'"{case.tool}" call increment 1 --repeat 100000 --json --service svc --run-dir "{case.run_dir}" '
-                     '--transports uds | head -n 1; echo "${PIPESTATUS[0]}"'])
+                     f'--transports {case.transports} | head -n 1; ' 'echo "${PIPESTATUS[0]}"'])
     assert done.out.splitlines() == ['{"value":2}', '0'] and done.err == '', str(done)
 
 
 def test_full_disk_and_closed_output_are_failures_with_the_reason(case):
     serve_increment(case)
-    call = f'"{case.tool}" call increment 1 --service svc --run-dir "{case.run_dir}" --transports uds'
+    call = f'"{case.tool}" call increment 1 --service svc --run-dir "{case.run_dir}" --transports {case.transports}'
     for command, needle in ((f'{call} >/dev/full', 'No space left'), (f'{call} --repeat 100000000 >/dev/full', 'No space left'),
                             (f'"{case.tool}" info >/dev/full', 'No space left'), (f'"{case.tool}" --version >/dev/full', 'No space left'),
                             (f'"{case.tool}" serve increment --service other --run-dir "{case.run_dir}" >/dev/full', 'No space left'),

@@ -8,6 +8,8 @@ import stat
 import threading
 import time
 
+from cases import over
+
 
 def call(case, kind, *words):
     return case.pipc('call', kind, *words, '--service', 'svc', '--json')
@@ -20,6 +22,7 @@ def make_tree(root, count):
         os.makedirs(os.path.join(root, 'system.slice', f'unit-{n:05}.service'))
 
 
+@over('uds', 'shm')
 def test_ready_means_that_a_client_can_connect(case):
     for _ in range(10):
         server = case.serve('increment', '--service', 'svc')
@@ -29,7 +32,7 @@ def test_ready_means_that_a_client_can_connect(case):
 
 
 def test_ready_line_names_directory_and_service(case):
-    server = case.start([case.tool, 'serve', 'increment', '--service', 'x.y', '--run-dir', case.run_dir, '--transports', 'uds'],
+    server = case.start([case.tool, 'serve', 'increment', '--service', 'x.y', '--run-dir', case.run_dir, *case.over()],
                         ready=f'READY {case.run_dir} x.y\n')
     assert case.stop(server, signal.SIGINT) == 0
 
@@ -41,10 +44,11 @@ def test_socket_has_mode_0600_whatever_the_umask(case):
     assert case.stop(server) == 0
 
 
+@over('uds', 'shm')
 def test_sigterm_under_load_answers_running_calls(case):
     server = case.serve('increment', '--service', 'svc')
     clients = [case.start([case.tool, 'call', 'increment', '41', '--repeat', '100000000', '--service', 'svc', '--run-dir', case.run_dir,
-                           '--transports', 'uds', '--json'], ready='{"value":42}') for _ in range(3)]
+                           *case.over(), '--json'], ready='{"value":42}') for _ in range(3)]
     sinks = [threading.Thread(target=c.stdout.read) for c in clients]
     for sink in sinks:
         sink.start()
@@ -57,10 +61,11 @@ def test_sigterm_under_load_answers_running_calls(case):
         sink.join()
 
 
+@over('uds', 'shm')
 def test_sigterm_ends_within_a_second_with_a_stopped_client(case):
     server = case.serve('increment', '--service', 'svc')
     client = case.start([case.tool, 'call', 'increment', '1', '--repeat', '100000000', '--service', 'svc', '--run-dir', case.run_dir,
-                         '--transports', 'uds'], ready='value')
+                         *case.over()], ready='value')
     client.send_signal(signal.SIGSTOP)
     begin = time.monotonic()
     assert case.stop(server) == 0
@@ -70,16 +75,17 @@ def test_sigterm_ends_within_a_second_with_a_stopped_client(case):
 def test_default_directory_is_made_and_others_must_exist(case):
     base = os.path.join(case.folder, 'xdg')
     os.mkdir(base)
-    server = case.start([case.tool, 'serve', 'increment', '--transports', 'uds'], ready=f'READY {base}/pipc increment',
+    server = case.start([case.tool, 'serve', 'increment', *case.over()], ready=f'READY {base}/pipc increment',
                         env={'XDG_RUNTIME_DIR': base})
     assert stat.S_IMODE(os.stat(base + '/pipc').st_mode) == 0o700
-    done = case.run([case.tool, 'call', 'increment', '1', '--json', '--transports', 'uds'], env={'XDG_RUNTIME_DIR': base})
+    done = case.run([case.tool, 'call', 'increment', '1', '--json', *case.over()], env={'XDG_RUNTIME_DIR': base})
     assert done.code == 0 and done.json() == {'value': 2}, str(done)
     assert case.stop(server) == 0
     done = case.pipc('serve', 'increment', '--run-dir', os.path.join(case.folder, 'nosuch'))
     assert done.code == 1 and 'nosuch' in done.err, str(done)
 
 
+@over('uds', 'shm')
 def test_stats_print_counters(case):
     server = case.serve('increment', '--service', 'svc', '--stats', 20, '--json')
     assert call(case, 'increment', 1).code == 0
@@ -105,10 +111,11 @@ def activation(case, count=1, path=None, kind=socket.SOCK_SEQPACKET, listen=True
             os.dup2(s.fileno(), 3 + n)
     # LISTEN_PID is that of the process itself: a shell sets it and becomes the command.
     command = ['bash', '-c', f'LISTEN_FDS={count} LISTEN_PID=$$ exec "$@"', 'bash', case.tool, 'serve', 'increment', '--service', 'svc',
-               '--run-dir', case.run_dir, '--transports', 'uds']
+               '--run-dir', case.run_dir, *case.over()]
     return sockets, command, preexec
 
 
+@over('uds', 'shm')
 def test_handed_in_listener_is_served_and_kept(case):
     notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     notify.bind(os.path.join(case.folder, 'notify'))
@@ -157,6 +164,7 @@ def test_data_file_is_served_and_reread(case):
     assert case.stop(server) == 0
 
 
+@over('uds', 'shm')
 def test_bad_file_at_sighup_keeps_the_old_data(case):
     path = case.file('data', json.dumps({'generation': 5, 'items': [{'name': 'a', 'path': '/a'}]}))
     server = case.serve('cgroups-snapshot', '--service', 'svc', '--data', path)
@@ -262,6 +270,7 @@ def test_sighup_makes_a_live_service_look_at_once(case):
     assert case.stop(server) == 0
 
 
+@over('uds', 'shm')
 def test_live_snapshot_of_twenty_thousand_cgroups_is_whole_with_default_limits(case):
     root = os.path.join(case.folder, 'cg')
     make_tree(root, 20000)
@@ -278,7 +287,7 @@ def test_tree_that_cannot_be_read_is_named(case):
 
 
 def test_reader_of_counters_that_goes_away_ends_it_cleanly(case):
-    command = (f'"{case.tool}" serve increment --service svc --run-dir "{case.run_dir}" --transports uds --stats 10 | head -n 2; '
+    command = (f'"{case.tool}" serve increment --service svc --run-dir "{case.run_dir}" --transports {case.transports} --stats 10 | head -n 2; '
                'echo "${PIPESTATUS[0]}"')
     done = case.run(['bash', '-c', command])
     assert done.out.splitlines()[-1] == '0' and done.err == '' and os.listdir(case.run_dir) == [], str(done)
@@ -308,6 +317,7 @@ def test_notification_goes_to_an_abstract_name(case):
     assert case.stop(server) == 0
 
 
+@over('uds', 'shm')
 def test_storm_of_sighups_disturbs_nothing(case):
     path = case.file('data', '{"value":7}')
     server = case.serve('increment', '--service', 'svc', '--data', path)

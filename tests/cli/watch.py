@@ -4,13 +4,15 @@ import json
 import os
 import signal
 
+from cases import over
+
 
 def data(case, names, generation):
     return case.file('data', json.dumps({'generation': generation, 'items': [{'name': n, 'path': '/' + n} for n in names]}))
 
 
 def watch(case, *words):
-    return case.start([case.tool, 'watch', 'cgroups-snapshot', '--service', 'svc', '--run-dir', case.run_dir, '--transports', 'uds',
+    return case.start([case.tool, 'watch', 'cgroups-snapshot', '--service', 'svc', '--run-dir', case.run_dir, *case.over(),
                        '--json', '--interval', '10', *words], ready='')
 
 
@@ -26,6 +28,7 @@ def names(line):
     return [i['name'] for i in line['items']]
 
 
+@over('uds', 'shm')
 def test_each_refresh_is_a_line(case):
     case.serve('cgroups-snapshot', '--service', 'svc', '--data', data(case, 'ab', 3))
     done = case.pipc('watch', 'cgroups-snapshot', '--service', 'svc', '--json', '--count', 3, '--interval', 1)
@@ -35,6 +38,7 @@ def test_each_refresh_is_a_line(case):
                         'items': lines[0]['items']} and names(lines[0]) == ['a', 'b'], lines[0]
 
 
+@over('uds', 'shm')
 def test_last_good_data_stays_while_the_provider_is_away(case):
     path = data(case, 'ab', 3)
     server = case.serve('cgroups-snapshot', '--service', 'svc', '--data', path)
@@ -80,15 +84,16 @@ def test_count_with_nothing_there_has_the_exit_code_of_the_cause(case):
     assert done.code == 3 and done.lines()[0]['stale'], str(done)
 
 
+@over('uds', 'shm')
 def test_changes_are_shown_to_people(case):
     root = os.path.join(case.folder, 'cg')
     os.makedirs(os.path.join(root, 'a.service'))
     open(os.path.join(root, 'cgroup.controllers'), 'w').close()
     case.serve('cgroups-snapshot', '--service', 'svc', '--cgroup-root', root, '--interval', 10)
-    w = case.start([case.tool, 'watch', 'cgroups-snapshot', '--service', 'svc', '--run-dir', case.run_dir, '--transports', 'uds',
+    w = case.start([case.tool, 'watch', 'cgroups-snapshot', '--service', 'svc', '--run-dir', case.run_dir, *case.over(),
                     '--interval', '10'], ready='')
     head = w.stdout.readline().decode()
-    assert '2 items' in head and 'uds' in head, head
+    assert '2 items' in head and f'over {case.transports} ' in head, head
     os.makedirs(os.path.join(root, 'b.service'))
     line = case.until(lambda: (lambda l: l if l.startswith('+') else None)(w.stdout.readline().decode()), what='the new item')
     assert 'b.service' in line, line

@@ -134,10 +134,12 @@ def unit(run, transports=None):
     run.each(one, [p for p, name in names.items() if run.wanted(name) and (chosen is None or name in chosen)])
 
 
-def scripts(run, folder):
-    """Every case of tests/<folder>/*.py over each of its data planes, each in a process of its own."""
+def scripts(run, folder, shm=None):
+    """Every case of tests/<folder>/*.py over each of its data planes, each in a process of its own; `shm`: only those with shared
+    memory, or without it."""
     found = cases.discover(os.path.join(run.root, 'tests', folder))
     times = Counter(name for _, _, name, _ in found)
+    found = [c for c in found if shm is None or ('shm' in c[3]) == shm]
 
     def one(case):
         path, function, name, transports = case
@@ -260,7 +262,8 @@ SUITES = {
     'unit': unit,
     'unit-shm': lambda run: unit(run, 'shm'),
     'cli': lambda run: scripts(run, 'cli'),
-    'interop': lambda run: scripts(run, 'interop'),
+    'interop': lambda run: scripts(run, 'interop', shm=False),
+    'interop-shm': lambda run: scripts(run, 'interop', shm=True),
     'fuzz-replay': fuzz_replay,
     'fuzz-short': fuzz_short,
     'coverage-gate': coverage_gate,

@@ -104,7 +104,7 @@ def test_clients_without_manners_cost_our_server_no_slot(case):
     """Existing clients set no end mark; ours is told by the socket."""
     server = case.serve('increment', '--service', 'svc', '--max-sessions', 2)
     for preset in PRESETS:
-        for n in range(case.scaled(200)):
+        for n in range(case.scaled(60)):
             done = case.partner('call', 'increment', case.run_dir, 'svc', n, *preset)
             assert done.code == 0 and done.json() == {'value': n + 1}, f'{preset} client {n}: {done}'
     gone_within(case, 200, 'the region of the last one')
