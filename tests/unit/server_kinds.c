@@ -111,7 +111,7 @@ TEST(server_kinds, increment_alone_and_in_batches)
         memcpy(&value, item, 8);
         CHECK_EQ(value, 101 + i);
     }
-    CHECK_EQ(calls, 4);
+    CHECK_EQ(__atomic_load_n(&calls, __ATOMIC_RELAXED), 4);
     raw_close(&raw);
     server_end(&hosted);
 }
@@ -131,7 +131,7 @@ TEST(server_kinds, increment_batch_stops_at_the_failing_item)
     const size_t len = pipc_batch_finish(&builder);
     CHECK_EQ((uint64_t)exchange(&raw, 1, PIPC_FLAG_BATCH, 3, batch, len, NULL, 0, NULL),
              PIPC_STATUS_INTERNAL_ERROR);
-    CHECK_EQ(calls, 2);
+    CHECK_EQ(__atomic_load_n(&calls, __ATOMIC_RELAXED), 2);
     raw_expect_eof(&raw);
     raw_close(&raw);
     server_end(&hosted);
@@ -174,7 +174,7 @@ static uint32_t reverse(void *user, const struct pipc_request *from, const char 
 {
     size_t *seen = user;
     (void)from;
-    *seen = space_len;
+    __atomic_store_n(seen, space_len, __ATOMIC_RELAXED);
     *ret_len = len;
     for (size_t i = 0; i < len && i < space_len; i++)
         space[i] = str[len - 1 - i];
@@ -209,7 +209,7 @@ TEST(server_kinds, string_reverse_has_the_limit_less_nine_as_its_space)
     size_t n = reverse_request(request, "abcde");
     CHECK_EQ((uint64_t)exchange(&raw, 3, 0, 1, request, n, response, sizeof(response), &len),
              PIPC_STATUS_OK);
-    CHECK_EQ(seen, 5);
+    CHECK_EQ(__atomic_load_n(&seen, __ATOMIC_RELAXED), 5);
     CHECK_EQ(len, 14);
     CHECK_MEM(response + 8, "edcba", 6);
     n = reverse_request(request, "abcdef"); /* longer than the space */
@@ -238,7 +238,7 @@ static uint32_t provide(void *user, const struct pipc_request *from,
     char name[512];
     (void)from;
     (void)request;
-    p->calls++;
+    __atomic_fetch_add(&p->calls, 1, __ATOMIC_RELAXED);
     memset(name, 'n', sizeof(name));
     if (p->with_nul)
         name[0] = 0;
@@ -284,7 +284,7 @@ TEST(server_kinds, snapshot_request_of_one_byte_and_batches_are_bad_envelopes)
     host_snapshot(&hosted, &p, NULL);
     expect_snapshot_error(snapshot_request, 1, 0, PIPC_STATUS_BAD_ENVELOPE);
     expect_snapshot_error(snapshot_request, 4, PIPC_FLAG_BATCH, PIPC_STATUS_BAD_ENVELOPE);
-    CHECK_EQ(p.calls, 0);
+    CHECK_EQ(__atomic_load_n(&p.calls, __ATOMIC_RELAXED), 0);
     server_end(&hosted);
 }
 
@@ -298,7 +298,7 @@ TEST(server_kinds, snapshot_that_does_not_fit_is_limit_exceeded_whatever_is_retu
     expect_snapshot_error(snapshot_request, 4, 0, PIPC_STATUS_LIMIT_EXCEEDED);
     p.fail = true;
     expect_snapshot_error(snapshot_request, 4, 0, PIPC_STATUS_LIMIT_EXCEEDED);
-    CHECK_EQ(p.calls, 2);
+    CHECK_EQ(__atomic_load_n(&p.calls, __ATOMIC_RELAXED), 2);
     p.items = 0;
     expect_snapshot_error(snapshot_request, 4, 0, PIPC_STATUS_INTERNAL_ERROR);
     p = (struct provider){.items = 1, .name_len = 3, .with_nul = true};
@@ -315,7 +315,7 @@ TEST(server_kinds, snapshot_reservation_that_does_not_fit_skips_the_callback)
     config.snapshot_items = 11;
     host_snapshot(&hosted, &p, &config);
     expect_snapshot_error(snapshot_request, 4, 0, PIPC_STATUS_LIMIT_EXCEEDED);
-    CHECK_EQ(p.calls, 0);
+    CHECK_EQ(__atomic_load_n(&p.calls, __ATOMIC_RELAXED), 0);
     pipc_server_set_snapshot_items(hosted.server, 10);
     struct raw raw;
     uint8_t response[128];
@@ -325,7 +325,7 @@ TEST(server_kinds, snapshot_reservation_that_does_not_fit_skips_the_callback)
         (uint64_t)exchange(&raw, 2, 0, 1, snapshot_request, 4, response, sizeof(response), &len),
         PIPC_STATUS_OK);
     CHECK_EQ(len, 24); /* the reserved space is taken back */
-    CHECK_EQ(p.calls, 1);
+    CHECK_EQ(__atomic_load_n(&p.calls, __ATOMIC_RELAXED), 1);
     raw_close(&raw);
     server_end(&hosted);
 }

@@ -5,15 +5,21 @@
  */
 #include "server_spy.h"
 
+/* A thread checker does not see the order that a message in a region gives. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
 static bool watch(void *user, const struct scripted_call *call)
 {
     struct spy *spy = user;
     __atomic_fetch_add(&spy->calls, 1, __ATOMIC_RELAXED);
-    spy->peer = (struct pipc_peer){.size = sizeof(spy->peer)};
-    spy->peer_result = pipc_request_peer(call->from, &spy->peer);
-    spy->deadline_ns = pipc_request_deadline(call->from);
-    spy->deadline_again_ns = pipc_request_deadline(call->from);
-    return !spy->fail;
+    struct spy_seen seen = {.peer.size = sizeof(seen.peer)};
+    seen.peer_result = pipc_request_peer(call->from, &seen.peer);
+    seen.deadline_ns = pipc_request_deadline(call->from);
+    seen.deadline_again_ns = pipc_request_deadline(call->from);
+    pthread_mutex_lock(&lock);
+    spy->seen = seen;
+    pthread_mutex_unlock(&lock);
+    return !__atomic_load_n(&spy->fail, __ATOMIC_SEQ_CST);
 }
 
 struct scripted_handler spy_on(struct spy *spy)
@@ -25,6 +31,14 @@ struct scripted_handler spy_on(struct spy *spy)
 uint32_t spy_calls(const struct spy *spy)
 {
     return __atomic_load_n(&spy->calls, __ATOMIC_RELAXED);
+}
+
+struct spy_seen spy_seen(const struct spy *spy)
+{
+    pthread_mutex_lock(&lock);
+    const struct spy_seen seen = spy->seen;
+    pthread_mutex_unlock(&lock);
+    return seen;
 }
 
 void raw_expect_closing(const void *request, size_t len, int status)

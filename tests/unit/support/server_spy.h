@@ -10,17 +10,23 @@
 
 #include "server_fixture.h"
 
-struct spy {
-    struct hosted *hosted;
-    uint32_t calls; /* atomic */
-    bool fail;
+/* What the last callback learnt. */
+struct spy_seen {
     struct pipc_peer peer;
     pipc_result peer_result;
     uint64_t deadline_ns, deadline_again_ns;
 };
 
+struct spy {
+    struct hosted *hosted;
+    uint32_t calls;       /* atomic */
+    bool fail;            /* atomic */
+    struct spy_seen seen; /* through spy_seen alone */
+};
+
 struct scripted_handler spy_on(struct spy *spy);
 uint32_t spy_calls(const struct spy *spy);
+struct spy_seen spy_seen(const struct spy *spy);
 
 /* One request on a session of its own, which the answer ends. */
 void raw_expect_closing(const void *request, size_t len, int status);
