@@ -140,6 +140,11 @@ static bool accept_has_failed(void *arg)
     return server_status(p->hosted).accept_failures >= p->failures;
 }
 
+static bool descriptors_are_back(void *arg)
+{
+    return test_open_descriptors() <= *(const unsigned *)arg;
+}
+
 TEST(server_resources, acceptor_pauses_without_descriptors_and_recovers)
 {
     struct hosted hosted;
@@ -150,10 +155,13 @@ TEST(server_resources, acceptor_pauses_without_descriptors_and_recovers)
     unsigned count = 0;
     server_start(&hosted, NULL, "scripted", NULL, 2, NULL);
     raw_open(&raw);
+    raw_expect_service(&raw);
+    unsigned before = test_open_descriptors();
     raw_connect(&other); /* the client's half is there, the server's will not be */
     CHECK_EQ((uint64_t)raw_shake(&other, &hello), 0);
     raw_close(&other);
     server_wait_sessions(&hosted, 1);
+    test_wait_until(descriptors_are_back, &before, 5000, "its descriptors are closed");
     other.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     CHECK(other.fd >= 0);
     CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
