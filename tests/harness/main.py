@@ -5,6 +5,7 @@ import argparse
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -47,6 +48,15 @@ def environment(args, tmp):
     return env
 
 
+def place_for_regions():
+    """Regions are made only on file systems that can promise their blocks (docs/level1-posix-shm.md 5.1)."""
+    kind = subprocess.run(['stat', '-f', '-c', '%T', '/tmp'], stdout=subprocess.PIPE, text=True, check=False).stdout.strip()
+    if kind in ('tmpfs', 'ramfs', 'ext2/ext3', 'xfs') or not os.path.isdir('/dev/shm'):
+        return '/tmp'
+    print(f'/tmp is on {kind}, where no region is made: run directories are below /dev/shm')
+    return '/dev/shm'
+
+
 def arguments():
     parser = argparse.ArgumentParser(prog='tests/run')
     parser.add_argument('--quick', action='store_true', help='checks and unit tests of the dev build, small counts')
@@ -69,7 +79,7 @@ def main():
         table = {b: s for b, s in table.items() if b in args.builds.split(',')}
     if args.suites:
         table = {b: {s: h for s, h in row.items() if s in args.suites.split(',')} for b, row in table.items()}
-    tmp = tempfile.mkdtemp(prefix='pt', dir='/tmp')
+    tmp = tempfile.mkdtemp(prefix='pt', dir=place_for_regions())
     os.chmod(tmp, 0o755)
     env, report, begin = environment(args, tmp), Report(), time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The partner's hostile scripts: each must get the reaction that it expects, in both roles."""
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 from cases import over
 from partner import KEYS, client_command, run_scripts, snapshot
@@ -32,6 +33,7 @@ def test_hostile_clients_of_increment(case):
     against_server(case, 'increment')
 
 
+@over('uds')
 def test_hostile_clients_of_string_reverse(case):
     against_server(case, 'string-reverse')
 
@@ -44,6 +46,7 @@ def test_hostile_servers_of_increment(case):
     scripts(case, 'client', 'increment', client_command(case, 'increment', KEYS['increment']))
 
 
+@over('uds')
 def test_hostile_servers_of_string_reverse(case):
     scripts(case, 'client', 'string-reverse', client_command(case, 'string-reverse', KEYS['string-reverse']))
 
@@ -75,6 +78,7 @@ def test_silent_server_is_given_up_at_the_deadline(case):
 
 @over('shm,uds')
 def test_attach_is_tried_for_five_seconds_and_then_given_up(case):
-    command = client_command(case, 'increment', ['41'], 20000)
-    for script in ('none', 'magic', 'capacity', 'short'):
-        run_scripts(case, 'client', 'increment', command + ['--slow', '--only', 'attach-' + script])
+    command, names = client_command(case, 'increment', ['41'], 20000), ('none', 'magic', 'capacity', 'short')
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(lambda name: run_scripts(case, 'client', 'increment', command, ['--slow', '--only', 'attach-' + name], name),
+                      names))

@@ -17,10 +17,10 @@ def same_snapshot(got, data):
     assert got['items'] == data['items'], (len(got['items']), len(data['items']))
 
 
-def run_scripts(case, role, kind, command, extra=()):
+def run_scripts(case, role, kind, command, extra=(), service='svc'):
     """Runs the partner's hostile scripts; every line must be ok. Gives how many ran."""
     offers = ['--offers', 'shm'] if case.shm else []
-    done = case.partner('hostile', role, kind, case.run_dir, 'svc', *offers, *command, *extra, timeout=240)
+    done = case.partner('hostile', role, kind, case.run_dir, service, *offers, *command, *extra, timeout=240)
     lines = [json.loads(line) for line in done.out.splitlines() if line.startswith('{')]
     bad = [line for line in lines if not line['ok']]
     assert not bad, '\n'.join(json.dumps(line) for line in bad)

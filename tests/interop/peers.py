@@ -110,6 +110,19 @@ def test_partner_reads_our_snapshots(case):
         stop(case, server)
 
 
+def test_each_single_habit_of_existing_peers_is_coped_with(case):
+    quirks = json.loads(case.partner('quirks').out)['quirks']
+    server = case.serve('increment', '--service', 'ours')
+    for quirk in quirks:
+        done = case.partner('call', 'increment', case.run_dir, 'ours', 1, '--repeat', 2, '--quirks', quirk)
+        assert done.code == 0 and done.lines() == [{'value': 2}] * 2, f'{quirk} {done}'
+        theirs = case.partner_serve('increment', case.run_dir, 'theirs', '--quirks', quirk)
+        done = case.pipc('call', 'increment', 1, '--repeat', 2, '--service', 'theirs', '--json')
+        assert done.code == 0 and done.lines() == [{'value': 2}] * 2, f'{quirk} {done}'
+        stop(case, theirs)
+    stop(case, server)
+
+
 def test_three_megabytes_pass_both_ways(case):
     data = snapshot(20000, 40, 100)
     size = 4 << 20
@@ -171,6 +184,7 @@ def test_slow_provider_loses_clients_that_give_up_early(case):
     stop(case, server)
 
 
+@over('uds')
 def test_partner_tells_wrong_token_and_limits(case):
     server = case.serve('increment', '--service', 'svc', '--token', 5)
     for preset in PRESETS:

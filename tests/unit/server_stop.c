@@ -56,6 +56,11 @@ static bool has_handshake(void *arg)
     return server_status(arg).handshakes == 1;
 }
 
+static bool has_no_handshake(void *arg)
+{
+    return server_status(arg).handshakes == 0;
+}
+
 TEST(server_stop, ends_run_and_idle_sessions)
 {
     struct hosted hosted;
@@ -63,6 +68,8 @@ TEST(server_stop, ends_run_and_idle_sessions)
     server_start(&hosted, NULL, "scripted", NULL, 4, NULL);
     for (int i = 0; i < 4; i++)
         raw_open(&raws[i]);
+    /* A client hears of success before its handshake is no longer counted. */
+    test_wait_until(has_no_handshake, &hosted, 5000, "all four have their sessions");
     raw_connect(&silent);
     test_wait_until(has_handshake, &hosted, 5000, "the silent one is pending");
     const uint64_t start = test_now_ms();

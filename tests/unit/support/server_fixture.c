@@ -307,6 +307,18 @@ int raw_try(struct raw *raw, const struct pipc_hello *hello)
     return status;
 }
 
+void raw_open_soon(struct raw *raw)
+{
+    const struct pipc_hello hello = raw_hello();
+    const uint64_t end = test_now_ms() + (uint64_t)PATIENCE_MS * test_slow();
+    int status = raw_try(raw, &hello);
+    while (status == PIPC_STATUS_INTERNAL_ERROR && test_now_ms() < end) {
+        usleep(1000);
+        status = raw_try(raw, &hello);
+    }
+    CHECK_MSG(status == 0, "handshake ended with %d", status);
+}
+
 void raw_close(struct raw *raw)
 {
     raw_region_close(&raw->region);

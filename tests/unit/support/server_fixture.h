@@ -82,6 +82,9 @@ int raw_shake(struct raw *raw, const struct pipc_hello *hello);
 /* Connected, with a good handshake; fails otherwise. */
 void raw_open(struct raw *raw);
 void raw_open_with(struct raw *raw, const struct pipc_hello *hello);
+/* The same, tried again while the server is full: sessions whose clients have left may be more than
+ * it looks past. */
+void raw_open_soon(struct raw *raw);
 /* Tries once: the status of the HELLO_ACK or RAW_EOF; closed unless it is 0. */
 int raw_try(struct raw *raw, const struct pipc_hello *hello);
 void raw_close(struct raw *raw);
