@@ -298,6 +298,44 @@ TEST(codec_lookup_labels, item_view_changed_by_hand_gives_no_label_outside)
     free(block);
 }
 
+TEST(codec_lookup_labels, payload_changed_behind_a_view_gives_nothing_outside)
+{
+    unsigned char paths_bytes[49], cgroups_bytes[128], apps_bytes[191];
+    struct pipc_cgroups_lookup_request_view paths;
+    struct pipc_cgroups_lookup_request_item_view path;
+    struct pipc_cgroups_lookup_view view;
+    struct pipc_cgroups_lookup_item_view item;
+    struct pipc_apps_lookup_view apps;
+    struct pipc_apps_lookup_item_view app;
+    struct pipc_label_view label;
+    struct pipc_lookup_raw raw;
+    memcpy(paths_bytes, lk_paths.at, 49);
+    memcpy(cgroups_bytes, lk_cgroups.at, 128);
+    memcpy(apps_bytes, lk_apps.at, 191);
+    CHECK_OK(
+        pipc_cgroups_lookup_request_decode(pipc_cgroups_lookup_linked(), paths_bytes, 49, &paths));
+    CHECK_OK(pipc_cgroups_lookup_decode(pipc_cgroups_lookup_linked(), cgroups_bytes, 128, &view));
+    CHECK_OK(pipc_apps_lookup_decode(pipc_apps_lookup_linked(), apps_bytes, 191, &apps));
+    CHECK_OK(pipc_apps_lookup_item(&apps, 0, &app));
+    paths_bytes[48] = 'X';
+    CHECK_RESULT(pipc_cgroups_lookup_request_item(&paths, 1, &path), PIPC_ERR_MISSING_NUL);
+    cgroups_bytes[32 + 24] = 200; /* labels */
+    CHECK_RESULT(pipc_cgroups_lookup_item(&view, 0, &item), PIPC_ERR_OUT_OF_BOUNDS);
+    cgroups_bytes[96 + 8] = 40; /* offset of the path */
+    CHECK_RESULT(pipc_cgroups_lookup_item(&view, 1, &item), PIPC_ERR_OUT_OF_BOUNDS);
+    apps_bytes[32 + 68 - 1] = 'X'; /* NUL of the name */
+    CHECK_RESULT(pipc_apps_lookup_item(&apps, 0, &app), PIPC_ERR_MISSING_NUL);
+    apps_bytes[32 + 72 + 4] = 200; /* length of the key */
+    CHECK_RESULT(pipc_apps_lookup_label(&app, 0, &label), PIPC_ERR_OUT_OF_BOUNDS);
+    apps_bytes[24] = 97; /* entry of the second item */
+    CHECK_RESULT(pipc_apps_lookup_item(&apps, 1, &app), PIPC_ERR_BAD_ALIGNMENT);
+    CHECK_RESULT(pipc_apps_lookup_raw_item(&apps, 1, &raw), PIPC_ERR_BAD_ALIGNMENT);
+    CHECK_RESULT(pipc_apps_lookup_label(&app, 0, NULL), PIPC_ERR_BAD_PARAM);
+    CHECK_OK(pipc_cgroups_lookup_decode(pipc_cgroups_lookup_linked(), lk_cgroups.at, 128, &view));
+    CHECK_OK(pipc_cgroups_lookup_item(&view, 0, &item));
+    CHECK_RESULT(pipc_cgroups_lookup_label(&item, 0, NULL), PIPC_ERR_BAD_PARAM);
+}
+
 TEST(codec_lookup_labels, zeroed_and_missing_views_are_refused)
 {
     const struct pipc_cgroups_lookup_view view = {0};
