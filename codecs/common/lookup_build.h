@@ -16,7 +16,7 @@
 #define LOOKUP_TOO_LARGE (UINT64_C(1) << 34)
 
 /* Adds the bytes of a string, or of anything, to a size. */
-static inline uint64_t lookup_size_add(uint64_t size, size_t len)
+static inline uint64_t lookup_size_add(uint64_t size, uint64_t len)
 {
     if (size >= LOOKUP_TOO_LARGE || len >= LOOKUP_TOO_LARGE)
         return LOOKUP_TOO_LARGE;

@@ -283,6 +283,7 @@ TEST(client_lookup, kind_of_a_module_file_is_called_like_any_other)
     struct pipc_error err = PIPC_ERROR_INIT;
     memset(&word_count_work, 0, sizeof(word_count_work));
     const pipc_result result = pipc_client_call_word_count(client, words, BIG, &s.view, 0, &err);
+    lookup_sync(&s);
     CHECK_MSG(result == PIPC_OK, "%s", err.text);
     lookup_check(&s, words, BIG, 0);
     CHECK(s.provider->calls >= 5);

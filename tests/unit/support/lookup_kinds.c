@@ -157,11 +157,15 @@ static struct pipc_label_view label_of(struct known known)
     return (struct pipc_label_view){{"k", 1}, {label_bytes, known.label}};
 }
 
-static void record(struct kinds_scene *s, uint32_t keys)
+static uint64_t record(struct kinds_scene *s, uint32_t keys)
 {
+    pthread_mutex_lock(&s->lock);
     s->calls++;
     s->asked += keys;
     s->largest = s->largest > keys ? s->largest : keys;
+    const uint64_t generation = s->generation;
+    pthread_mutex_unlock(&s->lock);
+    return generation;
 }
 
 static uint32_t answer_cgroups(void *user, const struct pipc_request *from,
@@ -170,8 +174,7 @@ static uint32_t answer_cgroups(void *user, const struct pipc_request *from,
 {
     struct kinds_scene *s = user;
     (void)from;
-    record(s, request->item_count);
-    pipc_cgroups_lookup_builder_set_generation(builder, s->generation);
+    pipc_cgroups_lookup_builder_set_generation(builder, record(s, request->item_count));
     for (uint32_t i = 0; i < request->item_count; i++) {
         struct pipc_cgroups_lookup_request_item_view item;
         if (pipc_cgroups_lookup_request_item(request, i, &item) != PIPC_OK)
@@ -196,8 +199,7 @@ static uint32_t answer_apps(void *user, const struct pipc_request *from,
 {
     struct kinds_scene *s = user;
     (void)from;
-    record(s, request->item_count);
-    pipc_apps_lookup_builder_set_generation(builder, s->generation);
+    pipc_apps_lookup_builder_set_generation(builder, record(s, request->item_count));
     for (uint32_t i = 0; i < request->item_count; i++) {
         struct pipc_apps_lookup_request_item_view key;
         if (pipc_apps_lookup_request_item(request, i, &key) != PIPC_OK)
@@ -254,6 +256,7 @@ void kinds_open(struct kinds_scene *s, enum kind kind, const struct pipc_client_
     s->kind = kind;
     s->err = err;
     s->generation = 42;
+    CHECK(pthread_mutex_init(&s->lock, NULL) == 0);
     s->context = open_context();
     const struct pipc_cgroups_lookup_handler cgroups = {
         .size = sizeof(cgroups), .user = s, .lookup = answer_cgroups};
@@ -290,14 +293,24 @@ void kinds_close(struct kinds_scene *s)
 
 /* ---- calls ---- */
 
+static void sync(struct kinds_scene *s)
+{
+    pthread_mutex_lock(&s->lock);
+    pthread_mutex_unlock(&s->lock);
+}
+
 pipc_result kinds_call(struct kinds_scene *s, const void *keys, uint32_t count, uint32_t timeout_ms)
 {
     memset(&s->cgroups, 0x5a, sizeof(s->cgroups));
     memset(&s->apps, 0x5a, sizeof(s->apps));
-    if (s->kind == KIND_APPS)
-        return pipc_client_call_apps_lookup(s->client, keys, count, &s->apps, timeout_ms, &s->err);
-    return pipc_client_call_cgroups_lookup(s->client, keys, count, &s->cgroups, timeout_ms,
-                                           &s->err);
+    sync(s);
+    const pipc_result result =
+        s->kind == KIND_APPS
+            ? pipc_client_call_apps_lookup(s->client, keys, count, &s->apps, timeout_ms, &s->err)
+            : pipc_client_call_cgroups_lookup(s->client, keys, count, &s->cgroups, timeout_ms,
+                                              &s->err);
+    sync(s);
+    return result;
 }
 
 uint32_t kinds_item_count(const struct kinds_scene *s)

@@ -27,7 +27,9 @@ struct kinds_scene {
     struct pipc_error err;
     struct pipc_cgroups_lookup_view cgroups;
     struct pipc_apps_lookup_view apps;
-    /* Of the provider. */
+    /* Of the provider; handed over by `lock` at each call, because the threads meet in a data plane
+     * that no tool can look into. */
+    pthread_mutex_t lock;
     uint32_t calls;
     uint32_t asked;   /* keys of all calls */
     uint32_t largest; /* keys of one call at most */

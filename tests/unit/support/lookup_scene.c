@@ -41,6 +41,7 @@ static uint32_t answer(void *user, const struct pipc_request *from, struct word_
 {
     struct provider *p = user;
     (void)from;
+    pthread_mutex_lock(&p->lock);
     record(p, b);
     b->generation = p->generation;
     p->generation += p->bump;
@@ -48,6 +49,7 @@ static uint32_t answer(void *user, const struct pipc_request *from, struct word_
         const uint32_t lines = lines_of(word_count_next(b));
         word_count_add(b, lines ? WORD_KNOWN : WORD_UNKNOWN, lines, 7);
     }
+    pthread_mutex_unlock(&p->lock);
     return 1;
 }
 
@@ -55,11 +57,13 @@ static pipc_result lie(void *user, const struct word_count_builder *request, voi
                        size_t *ret_len)
 {
     struct provider *p = user;
+    pthread_mutex_lock(&p->lock);
     const uint32_t call = p->calls;
     const pipc_result result =
         p->raw ? p->raw(p, call, request, buf, cap, ret_len) : PIPC_ERR_NOT_SUPPORTED;
     if (result != PIPC_ERR_NOT_SUPPORTED)
         record(p, request);
+    pthread_mutex_unlock(&p->lock);
     return result;
 }
 
@@ -133,6 +137,7 @@ struct lookup_scene lookup_open_with(const char *codec, const struct pipc_client
     s.context = lookup_context(allocator);
     s.provider = calloc(1, sizeof(*s.provider));
     CHECK(s.provider != NULL);
+    CHECK(pthread_mutex_init(&s.provider->lock, NULL) == 0);
     s.provider->generation = 42;
     lookup_server_start(&s, server);
     s.client = script_ready(s.context, client, true);
@@ -153,18 +158,28 @@ void lookup_close(struct lookup_scene *s)
 {
     pipc_client_destroy(s->client);
     lookup_server_stop(s);
+    pthread_mutex_destroy(&s->provider->lock);
     free(s->provider);
     script_context_close(s->context);
 }
 
 /* ---- calls ---- */
 
+void lookup_sync(const struct lookup_scene *s)
+{
+    pthread_mutex_lock(&s->provider->lock);
+    pthread_mutex_unlock(&s->provider->lock);
+}
+
 pipc_result lookup_call_keys(struct lookup_scene *s, const struct pipc_str_view *words,
                              uint32_t count, uint32_t timeout_ms)
 {
     memset(&s->view, 0x5a, sizeof(s->view));
-    return pipc_client_call_lookup(s->client, s->codec, 1, words, count, &s->view, timeout_ms,
-                                   &s->err);
+    lookup_sync(s);
+    const pipc_result result = pipc_client_call_lookup(s->client, s->codec, 1, words, count,
+                                                       &s->view, timeout_ms, &s->err);
+    lookup_sync(s);
+    return result;
 }
 
 pipc_result lookup_call(struct lookup_scene *s, const char *const *words, uint32_t count)

@@ -18,6 +18,7 @@
 
 /* A word "12:abc" is known and stands on 12 lines, any other is unknown. */
 struct provider {
+    pthread_mutex_t lock; /* held while it runs; see lookup_sync */
     uint32_t calls;
     uint32_t keys; /* of all calls */
     uint64_t generation;
@@ -59,6 +60,10 @@ struct pipc_context *lookup_context(const struct pipc_allocator *allocator);
  */
 struct pipc_context *lookup_context_of_files(void);
 
+/* Hands the provider over between the test and the server's threads, which meet in a data plane
+ * that no tool can look into. The calls below do it; a test that calls by itself does it before and
+ * after. */
+void lookup_sync(const struct lookup_scene *s);
 /* Calls with words that strings hold; the view is garbage before. */
 pipc_result lookup_call(struct lookup_scene *s, const char *const *words, uint32_t count);
 pipc_result lookup_call_keys(struct lookup_scene *s, const struct pipc_str_view *words,
