@@ -18,6 +18,7 @@ void shm_publish(struct shm_channel *channel, uint32_t len)
 
     channel->sent++;
     channel->signal++;
+    channel->last = len;
     __atomic_store_n(out->len, len, __ATOMIC_RELEASE);
     __atomic_store_n(out->seq, channel->sent, __ATOMIC_RELEASE);
     __atomic_store_n(out->signal, channel->signal, __ATOMIC_RELEASE);

@@ -87,6 +87,9 @@ static pipc_result take(struct shm_channel *channel, uint64_t seq, const struct 
     if (!copy(channel, pieces, fits ? len : SHM_OUTER))
         return region_gone(channel, err);
     channel->taken = seq;
+    /* The other side has read the last message of this one, or it would not have answered: the next
+     * one will probably be as long, and its cache lines may come while it is made. */
+    shm_claim(channel->out.area, channel->last);
     ret_received->flags = fits ? 0 : PIPC_RECEIVED_CUT;
     ret_received->len = fits ? len : SHM_OUTER;
     return PIPC_OK;
