@@ -55,8 +55,8 @@ int shm_region_map(struct shm_region *region, uint64_t size)
 {
     void *const map = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, 0);
 
-    if (map == MAP_FAILED)
-        return errno;
+    if (map == MAP_FAILED || !map)
+        return map ? errno : ENOMEM;
     region->map = map;
     region->size = size;
     return 0;
