@@ -55,8 +55,8 @@ int shm_region_map(struct shm_region *region, uint64_t size)
 {
     void *const map = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, 0);
 
-    if (map == MAP_FAILED || !map)
-        return map ? errno : ENOMEM;
+    if (map == MAP_FAILED)
+        return errno;
     region->map = map;
     region->size = size;
     return 0;
@@ -196,7 +196,9 @@ static pipc_result allocate(const struct making *m)
                         "%s: no room for a region of %llu bytes", m->name->path,
                         (unsigned long long)m->size);
     code = shm_region_map(m->region, m->size);
-    return code == 0 ? PIPC_OK : fail(m, PIPC_ERR_REGION_MAP, code, "the region cannot be mapped");
+    if (!m->region->map)
+        return fail(m, PIPC_ERR_REGION_MAP, code, "the region cannot be mapped");
+    return PIPC_OK;
 }
 
 /* Differs between two starts of one process; 0 would look stale. */
