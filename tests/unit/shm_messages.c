@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 static void open_both(struct shm_fixture *f, struct shm_pair *p)
 {
@@ -210,6 +211,49 @@ TEST(shm_messages, packet_max_and_memory_tell_area_and_region)
     CHECK_EQ(f.ops->look(p.client), PIPC_LOOK_NOTHING);
     shm_must_put(&f, p.client, shm_message(1, 40), 40);
     CHECK_EQ(f.ops->look(p.server), PIPC_LOOK_READABLE);
+    close_both(&f, &p);
+}
+
+/* As if the region belonged to another user: bytes go through the descriptor. */
+static void estrange(struct shm_pair *p)
+{
+    shm_inside(p->client)->by_file = true;
+    shm_inside(p->server)->by_file = true;
+}
+
+TEST(shm_messages, bytes_of_a_foreign_region_go_through_its_descriptor)
+{
+    struct shm_fixture f;
+    struct shm_pair p;
+    const struct pipc_wait now = shm_wait(SHM_NOW);
+    void *room = NULL;
+
+    open_both(&f, &p);
+    estrange(&p);
+    exchange(&f, &p, 1, 32, 32);
+    exchange(&f, &p, 2, 32 + SHM_REQUEST_BYTES, 32 + SHM_RESPONSE_BYTES);
+    CHECK_RESULT(f.ops->reserve(p.client, 40, &now, &room, &f.err), PIPC_ERR_NOT_SUPPORTED);
+    CHECK(!room);
+    shm_must_put(&f, p.client, shm_message(3, 40), 40);
+    shm_must_get(&f, p.server, shm_message(3, 40), 40);
+    close_both(&f, &p);
+}
+
+TEST(shm_messages, foreign_region_that_is_cut_behind_its_words_ends_the_session_without_a_signal)
+{
+    struct shm_fixture f;
+    struct shm_pair p;
+    struct pipc_received received;
+    uint8_t got[64];
+
+    open_both(&f, &p);
+    estrange(&p);
+    shm_must_put(&f, p.client, shm_message(3, 40), 40);
+    /* The page of the words stays; the rest of the message is not there any more. */
+    CHECK(truncate(shm_region_path(1), 64) == 0);
+    CHECK_RESULT(shm_get(&f, p.server, got, sizeof(got), 1000, &received), PIPC_ERR_DISCONNECTED);
+    CHECK_HAS(f.err.text, "cut off");
+    CHECK_RESULT(shm_put(&f, p.server, shm_message(3, 40), 40), PIPC_ERR_SEND);
     close_both(&f, &p);
 }
 

@@ -196,7 +196,9 @@ static pipc_result allocate(const struct making *m)
                         "%s: no room for a region of %llu bytes", m->name->path,
                         (unsigned long long)m->size);
     code = shm_region_map(m->region, m->size);
-    return code == 0 ? PIPC_OK : fail(m, PIPC_ERR_REGION_MAP, code, "the region cannot be mapped");
+    if (!m->region->map)
+        return fail(m, PIPC_ERR_REGION_MAP, code, "the region cannot be mapped");
+    return PIPC_OK;
 }
 
 /* Differs between two starts of one process; 0 would look stale. */
