@@ -41,6 +41,11 @@ static uint64_t no_memory(void *channel)
     return 0;
 }
 
+static void no_wake(void *channel)
+{
+    (void)channel;
+}
+
 static void ops_normalise(const struct pipc_transport_ops *from, struct pipc_transport_ops *ops)
 {
     memset(ops, 0, sizeof(*ops));
@@ -51,6 +56,7 @@ static void ops_normalise(const struct pipc_transport_ops *from, struct pipc_tra
     ops->admit = ops->admit ? ops->admit : admit_all;
     ops->waiter = ops->waiter ? ops->waiter : no_waiter;
     ops->memory = ops->memory ? ops->memory : no_memory;
+    ops->wake = ops->wake ? ops->wake : no_wake;
 }
 
 void kit_side_open(struct kit_side *side, const struct pipc_module *module)

@@ -274,7 +274,7 @@ static void packet_max(struct kit *kit)
     for (size_t d = 0; d < 2; d++) {
         KIT_CHECK_MSG(lens[d] <= max, "the largest packet is %u bytes, %u were agreed", max,
                       lens[d]);
-        for (uint32_t i = 0; i < lens[d]; i++)
+        for (size_t i = 0; i < lens[d]; i++)
             out[i] = (unsigned char)(i * 7 + d);
         KIT_CHECK_RESULT(kit_send(s.rig, ends[d][0], out, lens[d], KIT_SOON_MS), PIPC_OK);
         KIT_CHECK_RESULT(kit_receive(s.rig, ends[d][1], in, max, KIT_SOON_MS, &received), PIPC_OK);

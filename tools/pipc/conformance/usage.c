@@ -69,7 +69,7 @@ void kit_descriptors(int ret_list[KIT_DESCRIPTORS_MAX])
     size_t count = 0;
 
     for (const struct dirent *entry; dir && (entry = readdir(dir));) {
-        const int fd = entry->d_name[0] == '.' ? -1 : atoi(entry->d_name);
+        const int fd = entry->d_name[0] == '.' ? -1 : (int)strtol(entry->d_name, NULL, 10);
         if (fd >= 0 && fd != dirfd(dir) && count + 1 < KIT_DESCRIPTORS_MAX)
             ret_list[count++] = fd;
     }

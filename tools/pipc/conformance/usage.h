@@ -21,6 +21,6 @@ void kit_usage_same(const struct kit *kit, const struct kit_usage *before, const
 void kit_descriptors(int ret_list[KIT_DESCRIPTORS_MAX]);
 void kit_descriptors_check(const int before[KIT_DESCRIPTORS_MAX]);
 /* Removes every file of the case's run directory, as somebody else might. */
-void kit_files_remove(const char *dir);
+void kit_files_remove(const char *path);
 
 #endif
