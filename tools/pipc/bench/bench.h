@@ -157,7 +157,7 @@ const struct contender *row_floor(const struct row *row, const struct contender 
 int row_run(struct row *row);
 /* Closes the clients, ends the sides, frees. */
 void row_end(struct row *row);
-/* Each figure's median over the rounds. */
+/* Each figure's median over the rounds; its mean for an idle connection. */
 struct figures contender_median(const struct contender *c, uint32_t rounds);
 /* Median over the rounds of the ratio of throughputs, floor and contender of the same round. */
 double contender_ratio(const struct contender *c, const struct contender *floor, uint32_t rounds);

@@ -87,7 +87,17 @@ static struct figures figures_of(const struct contender *c, const struct slice *
     };
 }
 
-/* A struct of doubles alone: its members are taken one after the other. */
+static double mean_of(const double *values, uint32_t count)
+{
+    double sum = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        sum += values[i];
+    return count ? sum / count : 0;
+}
+
+/* A struct of doubles alone: its members are taken one after the other. Of an idle connection the
+ * mean counts: a slice may be shorter than the time between two wake-ups. */
 struct figures contender_median(const struct contender *c, uint32_t rounds)
 {
     struct figures median;
@@ -96,7 +106,7 @@ struct figures contender_median(const struct contender *c, uint32_t rounds)
     for (size_t member = 0; member < sizeof(median) / sizeof(double); member++) {
         for (uint32_t r = 0; r < rounds; r++)
             values[r] = ((const double *)(const void *)&c->rounds[r])[member];
-        out[member] = median_of(values, rounds);
+        out[member] = c->ops->idle ? mean_of(values, rounds) : median_of(values, rounds);
     }
     return median;
 }
