@@ -123,11 +123,23 @@ static void encode_head(const struct pipc_message *m, uint8_t *head)
 }
 
 /* The payload was built in the room of the data plane: the header joins it there. */
-static pipc_result commit_room(struct pipc_session *s, const uint8_t *head, size_t payload_len,
+static pipc_result commit_room(struct pipc_session *s, const struct pipc_message *m,
                                const struct pipc_wait *wait, struct pipc_error *cause)
 {
-    memcpy(s->room, head, PIPC_HEADER_LEN);
-    return s->plane->ops.commit(s->channel, PIPC_HEADER_LEN + payload_len, wait, cause);
+    encode_head(m, s->room);
+    return s->plane->ops.commit(s->channel, PIPC_HEADER_LEN + m->payload_len, wait, cause);
+}
+
+static pipc_result send_first(struct pipc_session *s, const struct pipc_message *m, uint32_t first,
+                              const struct pipc_wait *wait, struct pipc_error *cause)
+{
+    uint8_t head[PIPC_HEADER_LEN];
+
+    if (s->room && m->payload == s->room + PIPC_HEADER_LEN &&
+        PIPC_HEADER_LEN + m->payload_len <= s->room_len)
+        return commit_room(s, m, wait, cause);
+    encode_head(m, head);
+    return pipci_packet_send(s, head, m->payload, first, wait, cause);
 }
 
 /* Packets behind the first one. What PIPC_NOW cannot send is kept. */
@@ -175,20 +187,13 @@ static bool nothing_sent(pipc_result result)
 static pipc_result send_message(struct pipc_session *s, const struct pipc_message *m,
                                 const struct pipc_wait *wait, struct pipc_error *err)
 {
-    uint8_t head[PIPC_HEADER_LEN];
     uint32_t first = (uint32_t)m->payload_len;
     struct pipc_error cause;
-    pipc_result result;
 
-    encode_head(m, head);
     pipci_cause_init(&cause);
     if (!s->whole && first > s->packet_size - PIPC_HEADER_LEN)
         first = s->packet_size - PIPC_HEADER_LEN;
-    if (s->room && m->payload == s->room + PIPC_HEADER_LEN &&
-        PIPC_HEADER_LEN + m->payload_len <= s->room_len)
-        result = commit_room(s, head, m->payload_len, wait, &cause);
-    else
-        result = pipci_packet_send(s, head, m->payload, first, wait, &cause);
+    const pipc_result result = send_first(s, m, first, wait, &cause);
     s->room = NULL;
     if (result == PIPC_OK)
         return first == m->payload_len ? PIPC_OK : send_chunks(s, m, first, wait, err);
