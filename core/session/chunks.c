@@ -27,8 +27,10 @@ pipc_result pipci_packet_receive(struct pipc_session *s, uint8_t *head, uint8_t 
                                  struct pipc_received *ret_received, struct pipc_error *cause,
                                  struct pipc_error *err, bool *ret_broken)
 {
-    const struct pipc_piece pieces[2] = {{head, PIPC_HEADER_LEN}, {payload, len}};
-    const uint32_t count = len ? 2 : 1;
+    const bool joined = payload == head + PIPC_HEADER_LEN;
+    const struct pipc_piece pieces[2] = {
+        {head, joined ? PIPC_HEADER_LEN + (size_t)len : PIPC_HEADER_LEN}, {payload, len}};
+    const uint32_t count = joined || !len ? 1 : 2;
 
     ret_received->size = (uint32_t)sizeof(*ret_received);
     ret_received->flags = 0;
@@ -45,15 +47,21 @@ bool pipci_inbound_room(struct pipc_session *s, uint32_t len, uint32_t keep)
 {
     if (len <= s->in.cap)
         return true;
-    uint8_t *const bytes = pipci_alloc(s->memory, len);
-    if (!bytes)
+    uint8_t *const block = pipci_alloc(s->memory, PIPC_HEADER_LEN + (size_t)len);
+    if (!block)
         return false;
     if (keep)
-        memcpy(bytes, s->in.bytes, keep);
-    pipci_free(s->memory, s->in.bytes);
-    s->in.bytes = bytes;
+        memcpy(block + PIPC_HEADER_LEN, s->in.bytes, keep);
+    pipci_inbound_free(s);
+    s->in.bytes = block + PIPC_HEADER_LEN;
     s->in.cap = len;
     return true;
+}
+
+void pipci_inbound_free(struct pipc_session *s)
+{
+    if (s->in.bytes)
+        pipci_free(s->memory, s->in.bytes - PIPC_HEADER_LEN);
 }
 
 static pipc_result wrong(struct pipc_session *s, struct pipc_error *err, const char *what)

@@ -165,7 +165,7 @@ static pipc_result first_failed(struct pipc_session *s, pipc_result result,
 static pipc_result receive_first(struct pipc_session *s, const struct pipc_wait *wait,
                                  struct pipc_message *ret_message, struct pipc_error *err)
 {
-    uint8_t head[PIPC_HEADER_LEN];
+    uint8_t alone[PIPC_HEADER_LEN]; /* where no payload is allowed */
     struct pipc_received got;
     struct pipc_error cause;
     bool broken = false;
@@ -175,6 +175,7 @@ static pipc_result receive_first(struct pipc_session *s, const struct pipc_wait 
     if (!pipci_inbound_room(s, s->in.first, 0))
         return pipci_fail(err, PIPC_ERR_ALLOC, 0, "%s: no memory for a packet of %u bytes", s->name,
                           s->in.first);
+    uint8_t *const head = s->in.bytes ? s->in.bytes - PIPC_HEADER_LEN : alone;
     pipci_cause_init(&cause);
     const pipc_result result =
         pipci_packet_receive(s, head, s->in.bytes, s->in.first, wait, &got, &cause, err, &broken);

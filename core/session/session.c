@@ -234,7 +234,7 @@ void pipc_session_close(struct pipc_session *session)
         session->plane->ops.close(session->channel, flags);
     session->carrier.ops->close(session->carrier.channel, flags);
     pipci_inflight_done(&session->ids, session->memory);
-    pipci_free(session->memory, session->in.bytes);
+    pipci_inbound_free(session);
     pipci_free(session->memory, session->out.bytes);
     struct pipc_context *const context = session->context;
     pipci_free(session->memory, session);

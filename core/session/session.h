@@ -83,8 +83,9 @@ void pipci_choice_explain(const struct pipci_choice *choice, const struct pipci_
 
 /* The message being received, and the buffer that it is put together in. */
 struct pipci_inbound {
-    uint8_t *bytes; /* payload of the last or the current message; kept for reuse */
-    uint32_t cap;   /* never above the inbound payload limit */
+    uint8_t *bytes; /* payload of the last or the current message; kept for reuse; in front of it
+                       lies room for a header, so that a first packet is taken in one piece */
+    uint32_t cap;   /* of the payload, never above its inbound limit */
     uint32_t first; /* payload bytes that a first packet can hold */
     bool active;    /* a first packet came, chunks are missing */
     bool kept;      /* it was kept by PIPC_NOW: `deadline_ns` counts */
@@ -200,9 +201,9 @@ pipc_result pipci_session_check_clocks(struct pipc_session *session, struct pipc
 pipc_result pipci_packet_send(struct pipc_session *session, const uint8_t *head,
                               const uint8_t *payload, uint32_t len, const struct pipc_wait *wait,
                               struct pipc_error *cause);
-/* Takes one packet: 32 bytes into head, up to `len` into `payload`. A result that the caller has to
- * judge with `cause`; *ret_broken is set when the session broke over it already, err is filled
- * then. */
+/* Takes one packet: 32 bytes into head, up to `len` into `payload`, which may lie right behind. A
+ * result that the caller has to judge with `cause`; *ret_broken is set when the session broke over
+ * it already, err is filled then. */
 pipc_result pipci_packet_receive(struct pipc_session *session, uint8_t *head, uint8_t *payload,
                                  uint32_t len, const struct pipc_wait *wait,
                                  struct pipc_received *ret_received, struct pipc_error *cause,
@@ -213,6 +214,7 @@ pipc_result pipci_chunks_receive(struct pipc_session *session, const struct pipc
                                  uint64_t message_timeout_ms, struct pipc_error *err);
 /* Room for `len` payload bytes of which `keep` are there already. */
 bool pipci_inbound_room(struct pipc_session *session, uint32_t len, uint32_t keep);
+void pipci_inbound_free(struct pipc_session *session);
 
 /* ---- listener.c, handshake_*.c ---- */
 

@@ -15,31 +15,48 @@ struct taking {
     struct uds_channel *channel;
     const struct pipc_wait *wait;
     struct iovec vectors[UDS_PIECES_MAX];
-    struct msghdr message;
+    struct msghdr message; /* of several pieces */
     struct pipc_received received;
     int os_code;
 };
+
+/* One piece takes the shorter way through the kernel. With MSG_TRUNC the real length comes back. */
+static ssize_t take_one_piece(struct taking *taking, bool *ret_cut)
+{
+    const struct iovec *piece = &taking->vectors[0];
+    const ssize_t got =
+        recv(taking->channel->fd, piece->iov_base, piece->iov_len, MSG_DONTWAIT | MSG_TRUNC);
+
+    *ret_cut = got > 0 && (size_t)got > piece->iov_len;
+    return *ret_cut ? (ssize_t)piece->iov_len : got;
+}
+
+static ssize_t take_pieces(struct taking *taking, bool *ret_cut)
+{
+    taking->message.msg_flags = 0;
+    const ssize_t got = recvmsg(taking->channel->fd, &taking->message, MSG_DONTWAIT);
+
+    *ret_cut = got >= 0 && (taking->message.msg_flags & MSG_TRUNC);
+    return got;
+}
 
 /* One try: OK; TIMEOUT: nothing there; RECV, with os_code. No control buffer is given, so the
  * kernel closes descriptors that a peer attached. */
 static pipc_result try_once(struct taking *taking)
 {
     ssize_t got;
+    bool cut;
 
     do {
-        taking->message.msg_flags = 0;
-        got = recvmsg(taking->channel->fd, &taking->message, MSG_DONTWAIT);
+        got = taking->message.msg_iovlen == 1 ? take_one_piece(taking, &cut)
+                                              : take_pieces(taking, &cut);
     } while (got < 0 && errno == EINTR);
     if (got < 0) {
         taking->os_code = errno;
         return errno == EAGAIN ? PIPC_ERR_TIMEOUT : PIPC_ERR_RECV;
     }
     taking->received.len = (uint64_t)got;
-    taking->received.flags = 0;
-    if (taking->message.msg_flags & MSG_TRUNC)
-        taking->received.flags = PIPC_RECEIVED_CUT;
-    else if (got == 0)
-        taking->received.flags = PIPC_RECEIVED_END;
+    taking->received.flags = cut ? PIPC_RECEIVED_CUT : got == 0 ? PIPC_RECEIVED_END : 0;
     return PIPC_OK;
 }
 

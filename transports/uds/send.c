@@ -10,6 +10,7 @@
 #define STARVED_FIRST_NS   (UINT64_C(1) * PIPC_NS_PER_MS)
 #define STARVED_MOST_NS    (UINT64_C(50) * PIPC_NS_PER_MS)
 #define STARVED_GIVE_UP_NS (UINT64_C(5000) * PIPC_NS_PER_MS)
+#define JOIN_MOST          512u
 
 /* What a system without buffers has cost so far. */
 struct starved {
@@ -88,6 +89,30 @@ static const char *reason_of(int code)
     }
 }
 
+/* One piece takes the shorter way through the kernel. */
+static ssize_t put(int fd, const struct msghdr *message)
+{
+    if (message->msg_iovlen == 1)
+        return send(fd, message->msg_iov->iov_base, message->msg_iov->iov_len,
+                    MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sendmsg(fd, message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* Pieces of a small packet are put together here for less than the kernel takes to gather them. */
+static void join(struct iovec *vectors, uint32_t count, char *ret_joined)
+{
+    char *at = ret_joined;
+    uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        if (vectors[i].iov_len > 0)
+            memcpy(at, vectors[i].iov_base, vectors[i].iov_len);
+        at += vectors[i].iov_len;
+    }
+    vectors[0].iov_base = ret_joined;
+    vectors[0].iov_len = (size_t)(at - ret_joined);
+}
+
 /* Sends until it is gone, or nothing more can be tried. */
 static pipc_result send_until(struct uds_channel *channel, const struct msghdr *message,
                               ssize_t len, struct uds_sleep *sleep, struct pipc_error *err)
@@ -100,7 +125,7 @@ static pipc_result send_until(struct uds_channel *channel, const struct msghdr *
     while (result == PIPC_OK) {
         if (uds_interrupted(channel))
             return fail_send(channel, err, 0, "");
-        sent = sendmsg(channel->fd, message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent = put(channel->fd, message);
         if (sent == len)
             return PIPC_OK;
         if (sent >= 0)
@@ -124,6 +149,7 @@ pipc_result uds_send(void *channel, const struct pipc_piece *pieces, uint32_t co
 {
     struct uds_channel *c = channel;
     struct iovec vectors[UDS_PIECES_MAX];
+    char joined[JOIN_MOST];
     struct msghdr message;
     struct uds_sleep sleep = {.host = c->instance->host, .wait = wait, .events = POLLOUT};
     const ssize_t len = gather(vectors, pieces, count);
@@ -137,6 +163,10 @@ pipc_result uds_send(void *channel, const struct pipc_piece *pieces, uint32_t co
         return uds_wait_fail(c->instance->host, err, result, PIPC_ERR_SEND, 0, c->name.path,
                              "sending");
     memset(&message, 0, sizeof(message));
+    if (count > 1 && len <= (ssize_t)sizeof(joined)) {
+        join(vectors, count, joined);
+        count = 1;
+    }
     message.msg_iov = vectors;
     message.msg_iovlen = count;
     return send_until(c, &message, len, &sleep, err);

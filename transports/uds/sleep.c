@@ -87,7 +87,7 @@ pipc_result uds_sleep(struct uds_sleep *sleep)
     set[1].fd = has_abort(sleep->wait) ? (int)sleep->wait->abort : -1;
     set[1].events = POLLIN;
     set[1].revents = 0;
-    ready = poll(set, 2, ms);
+    ready = poll(set, set[1].fd < 0 ? 1 : 2, ms);
     if (ready < 0) {
         if (errno == EINTR)
             return PIPC_OK;

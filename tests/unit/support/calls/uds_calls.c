@@ -113,6 +113,17 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
     OR_FAIL(CALL_RECVMSG, syscall(SYS_recvmsg, fd, message, flags));
 }
 
+/* The shorter forms count as the longer ones. */
+ssize_t send(int fd, const void *bytes, size_t len, int flags)
+{
+    OR_FAIL(CALL_SENDMSG, syscall(SYS_sendto, fd, bytes, len, flags, NULL, 0));
+}
+
+ssize_t recv(int fd, void *bytes, size_t len, int flags)
+{
+    OR_FAIL(CALL_RECVMSG, syscall(SYS_recvfrom, fd, bytes, len, flags, NULL, NULL));
+}
+
 int poll(struct pollfd *set, nfds_t count, int ms)
 {
     struct timespec time = {ms / 1000, (long)(ms % 1000) * 1000000L};
