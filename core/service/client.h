@@ -84,6 +84,8 @@ struct pipc_client {
     uint32_t reserved;
     uint64_t next_id;
     size_t response_len;
+    uint32_t response_uniform; /* of the response that is being decoded: pipc_message.uniform_len */
+    uint32_t reserved2;
 
     const struct pipci_codec *codec; /* the bound kind, NULL before the first typed call */
     void *request;                   /* buffer for requests, reused */

@@ -184,6 +184,7 @@ static enum pipci_class judge(struct pipc_client *client, const struct pipci_req
     if (class != PIPCI_CLASS_DONE) {
         return class;
     }
+    client->response_uniform = response->uniform_len;
     result = request->decode(request->arg, response->payload, response->payload_len);
     if (result != PIPC_OK) {
         return fail(client, PIPCI_CLASS_ORDINARY, result,

@@ -39,14 +39,13 @@ static bool run_uniform(struct pipci_worker *worker, const struct pipc_message *
 {
     const struct pipc_uniform_hooks *hooks = worker->server->codec->ops.uniform;
     const uint32_t count = request->item_count;
-    const void *items;
     void *answers = NULL;
-    if (!hooks)
+    if (!hooks || request->uniform_len != hooks->request_len)
         return false;
-    items =
-        pipc_batch_uniform_items(request->payload, request->payload_len, count, hooks->request_len);
+    const void *const items =
+        (const uint8_t *)request->payload + (size_t)count * PIPC_BATCH_ENTRY_LEN;
     const size_t len =
-        items ? pipc_batch_uniform_begin(room, room_len, count, hooks->response_len, &answers) : 0;
+        pipc_batch_uniform_begin(room, room_len, count, hooks->response_len, &answers);
     if (!len)
         return false;
     *ret_status = pipci_dispatch_uniform(worker, items, count, answers);

@@ -4,6 +4,7 @@
  * chunks, the directory. The payload lies contiguous and aligned in the session's buffer. The
  * session's thread.
  */
+#include "../wire/batch.h"
 #include "session.h"
 
 #include <string.h>
@@ -23,6 +24,7 @@ static void hand_out(const struct pipc_session *s, const void *payload, size_t l
     ret_message->message_id = h->message_id;
     ret_message->payload = payload;
     ret_message->payload_len = len;
+    ret_message->uniform_len = s->in.uniform_len;
 }
 
 /* Row 11, then the message is the caller's. */
@@ -33,8 +35,10 @@ static pipc_result deliver(struct pipc_session *s, struct pipc_message *ret_mess
 
     s->in.active = false;
     s->in.kept = false;
+    s->in.uniform_len = 0;
     if ((h->flags & PIPC_FLAG_BATCH) && h->item_count > 1) {
-        const pipc_result result = pipc_batch_check(s->in.bytes, h->payload_len, h->item_count);
+        const pipc_result result =
+            pipci_batch_check(s->in.bytes, h->payload_len, h->item_count, &s->in.uniform_len);
         if (result != PIPC_OK)
             return pipci_session_break(s, err, PIPC_ERR_PROTOCOL, 0, "batch directory: %s",
                                        pipc_result_text(result));
@@ -71,6 +75,7 @@ static pipc_result over_limit(struct pipc_session *s, struct pipc_message *ret_m
                               struct pipc_error *err, const char *what, uint32_t value,
                               uint32_t limit)
 {
+    s->in.uniform_len = 0;
     hand_out(s, NULL, 0, ret_message);
     if (s->role == PIPC_ROLE_CLIENT)
         return pipci_session_break(s, err, PIPC_ERR_LIMIT_EXCEEDED, 0,

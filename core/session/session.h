@@ -92,6 +92,7 @@ struct pipci_inbound {
     uint32_t have;
     uint32_t index; /* of the next chunk */
     uint32_t count; /* of packets */
+    uint32_t uniform_len;
     uint64_t started_ns;
     uint64_t deadline_ns;
     struct pipc_header header;

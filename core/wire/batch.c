@@ -6,8 +6,7 @@
  * hostile process writes to. Readers are safe on any bytes. All sums are made in 64 bits. Pure
  * functions; a builder belongs to one thread at a time.
  */
-#include <pipc/wire.h>
-
+#include "batch.h"
 #include "bytes.h"
 
 #include <stdbool.h>
@@ -194,14 +193,19 @@ static bool is_plainly_valid(const uint8_t *bytes, uint64_t area, uint32_t items
     return is_even(bytes, items, (uint32_t)stride, len);
 }
 
-pipc_result pipc_batch_check(const void *payload, size_t payload_len, uint32_t item_count)
+pipc_result pipci_batch_check(const void *payload, size_t payload_len, uint32_t item_count,
+                              uint32_t *ret_uniform_len)
 {
     const uint64_t dir = directory_len(item_count);
+    *ret_uniform_len = 0;
     if (payload_len < dir)
         return PIPC_ERR_TRUNCATED;
     const uint8_t *const bytes = payload;
-    if (is_plainly_valid(bytes, payload_len - dir, item_count))
+    if (is_plainly_valid(bytes, payload_len - dir, item_count)) {
+        const uint32_t len = pipci_load32(bytes + 4);
+        *ret_uniform_len = len % PIPC_ALIGNMENT ? 0 : len;
         return PIPC_OK;
+    }
     for (uint32_t i = 0; i < item_count; i++) {
         uint64_t offset, len;
         const pipc_result result =
@@ -210,4 +214,10 @@ pipc_result pipc_batch_check(const void *payload, size_t payload_len, uint32_t i
             return result;
     }
     return PIPC_OK;
+}
+
+pipc_result pipc_batch_check(const void *payload, size_t payload_len, uint32_t item_count)
+{
+    uint32_t unused;
+    return pipci_batch_check(payload, payload_len, item_count, &unused);
 }

@@ -150,6 +150,10 @@ struct pipc_message {
     const void
         *payload; /* received: contiguous, 8-byte aligned, valid until the next receive or close */
     size_t payload_len;
+    /* received batch: the length of its items if all have this one, a multiple of 8, and lie one
+     * behind the other right behind the directory; 0: any other, ask for each. Ignored when sent */
+    uint32_t uniform_len;
+    uint32_t reserved;
 };
 
 /* Sends one message. Checks of level 1, 8 in their order: BROKEN or BAD_PARAM (unusable session),

@@ -27,11 +27,11 @@ static bool answer_batch(const struct pipc_message *request, unsigned char *buf,
 {
     const uint32_t count = request->item_count;
     const unsigned char *values =
-        pipc_batch_uniform_items(request->payload, request->payload_len, count, PIPC_INCREMENT_LEN);
+        (const unsigned char *)request->payload + (size_t)count * PIPC_BATCH_ENTRY_LEN;
     void *answers;
 
     *ret_len = pipc_batch_uniform_begin(buf, cap, count, PIPC_INCREMENT_LEN, &answers);
-    if (!values || !*ret_len)
+    if (request->uniform_len != PIPC_INCREMENT_LEN || !*ret_len)
         return false;
     for (uint32_t i = 0; i < count; i++) {
         uint64_t value;
