@@ -206,3 +206,65 @@ TEST(shm_faults_attach, file_swapped_for_a_fifo_or_a_link_before_the_open_is_ref
     finish();
     CHECK(unlink(shm_region_path(1)) == 0);
 }
+
+/* ---- message bytes through the descriptor, as for an owner who is a stranger ---- */
+
+static void begin_by_file(void)
+{
+    begin();
+    CHECK_OK(shm_try_attach(&f, &pair, SHM_NOW));
+    shm_inside(pair.client)->by_file = true;
+}
+
+TEST(shm_faults_attach, transfers_through_the_file_go_on_when_they_are_interrupted)
+{
+    begin_by_file();
+    shm_call_fail(SHM_CALL_PWRITE, 0, 2, EINTR);
+    shm_call_fail(SHM_CALL_PREAD, 0, 2, EINTR);
+    shm_calls_arm();
+    shm_must_put(&f, pair.client, shm_message(1, 1056), 1056);
+    shm_must_get(&f, pair.server, shm_message(1, 1056), 1056);
+    shm_must_put(&f, pair.server, shm_message(2, 65568), 65568);
+    shm_must_get(&f, pair.client, shm_message(2, 65568), 65568);
+    shm_calls_disarm();
+    CHECK_EQ(shm_call_counts[SHM_CALL_PWRITE], 3);
+    CHECK_EQ(shm_call_counts[SHM_CALL_PREAD], 3);
+    finish();
+}
+
+TEST(shm_faults_attach, write_through_the_file_that_fails_publishes_nothing)
+{
+    begin_by_file();
+    shm_call_fail(SHM_CALL_PWRITE, 0, 1, ENOSPC);
+    shm_calls_arm();
+    CHECK_RESULT(shm_put(&f, pair.client, shm_message(1, 100), 100), PIPC_ERR_SEND);
+    shm_calls_disarm();
+    CHECK_EQ(f.err.os_code, ENOSPC);
+    CHECK_HAS(f.err.text, "cannot be written");
+    CHECK_EQ(f.ops->look(pair.server), PIPC_LOOK_NOTHING);
+    shm_must_put(&f, pair.client, shm_message(1, 100), 100);
+    shm_must_get(&f, pair.server, shm_message(1, 100), 100);
+    finish();
+}
+
+TEST(shm_faults_attach, read_through_the_file_that_fails_means_that_the_region_is_gone)
+{
+    uint8_t got[256];
+    struct pipc_received received;
+    void *room = NULL;
+
+    begin_by_file();
+    CHECK_RESULT(f.ops->reserve(pair.client, 64, NULL, &room, &f.err), PIPC_ERR_NOT_SUPPORTED);
+    shm_must_put(&f, pair.client, shm_message(1, 100), 100);
+    shm_must_get(&f, pair.server, shm_message(1, 100), 100);
+    shm_must_put(&f, pair.server, shm_message(2, 200), 200);
+    shm_call_fail(SHM_CALL_PREAD, 0, 1, EIO);
+    shm_calls_arm();
+    CHECK_RESULT(shm_get(&f, pair.client, got, sizeof(got), SHM_NOW, &received),
+                 PIPC_ERR_DISCONNECTED);
+    shm_calls_disarm();
+    CHECK_HAS(f.err.text, "cut off");
+    CHECK_EQ(f.ops->look(pair.client), PIPC_LOOK_GONE);
+    CHECK_RESULT(shm_put(&f, pair.client, shm_message(3, 100), 100), PIPC_ERR_SEND);
+    finish();
+}
