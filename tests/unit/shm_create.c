@@ -24,6 +24,7 @@ struct offerer {
 
 static void open_server(struct offerer *o, uint32_t response_bytes)
 {
+    test_dir(); /* made now, whatever umask or file system a test chooses */
     shm_fixture_open(&o->f);
     shm_wires_make(&o->pair, 1, SHM_REQUEST_BYTES, response_bytes);
 }
