@@ -23,23 +23,31 @@ struct pipci_cache_key {
     uint32_t hash;
 };
 
-/* All items with one hash value. */
-struct pipci_cache_slot {
+/* The items of one hash value, when there are more than one. */
+struct pipci_cache_group {
     uint32_t hash;
-    uint32_t count; /* 0: the slot is free */
-    uint32_t first; /* count 1: the item; more: where the group begins in `groups` */
+    uint32_t first; /* where they begin in `grouped_items` */
+    uint32_t count;
 };
 
-/* Finds items by key. Slots are placed by the hash mixed with a seed that the provider does not
- * know; items that share a hash value stand sorted in `groups`, so that a hostile choice of values
- * costs a logarithm and no more. */
+/* Slots stand in buckets of eight, which are looked at together. */
+#define PIPCI_CACHE_BUCKET 8u
+
+/* Finds items by key. Buckets are chosen by the hash times a factor that the provider does not
+ * know; items that share a hash value take one slot and stand sorted in `grouped_items`, so that a
+ * hostile choice of values costs a logarithm and no more. */
 struct pipci_cache_index {
-    uint64_t seed;
-    uint32_t mask;    /* slots less one, a power of two less one */
-    uint32_t grouped; /* entries of groups */
-    struct pipci_cache_slot *slots;
-    uint32_t *groups; /* item numbers; inside a group by length, bytes, order of the provider */
+    uint64_t factor;      /* secret and odd */
+    uint32_t shift;       /* of a product, to the number of a bucket */
+    uint32_t mask;        /* buckets less one, a power of two less one */
+    uint32_t grouped;     /* entries of grouped_items */
+    unsigned char *tags;  /* one for each slot: 0 is free, else some bits of the mixed hash */
+    uint32_t *slots;      /* number of the item, or of the group with PIPCI_CACHE_GROUPED */
+    uint32_t group_count; /* entries of groups */
+    struct pipci_cache_group *groups;
+    uint32_t *grouped_items; /* inside a group by length, bytes, order of the provider */
 };
+#define PIPCI_CACHE_GROUPED UINT32_C(0x80000000)
 
 struct pipc_cache_snapshot {
     uint32_t references; /* atomic */

@@ -55,19 +55,6 @@ void pipc_cache_read_unlock(struct pipc_cache_guard *guard)
     pipci_cache_snapshot_release(snapshot);
 }
 
-const void *pipc_cache_get(const struct pipc_cache_guard *guard, uint32_t hash, const void *name,
-                           size_t name_len)
-{
-    const struct pipc_cache_snapshot *snapshot = guard ? guard->snapshot : NULL;
-    uint32_t found;
-
-    if (!snapshot || !name)
-        return NULL;
-    found = pipci_cache_index_find(snapshot->index, snapshot->keys, snapshot->count, hash, name,
-                                   name_len);
-    return found == UINT32_MAX ? NULL : snapshot->items + (size_t)found * snapshot->item_size;
-}
-
 const void *pipc_cache_at(const struct pipc_cache_guard *guard, uint32_t index)
 {
     const struct pipc_cache_snapshot *snapshot = guard ? guard->snapshot : NULL;

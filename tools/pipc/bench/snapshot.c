@@ -4,8 +4,9 @@
  *
  * Names have 40 bytes. A block of look-ups asks for every name once and for as many that are not
  * there, in a fixed shuffled order, inside one guard; the floor of look-ups is an open-addressing
- * table of the same keys with the same hash.
+ * table of the same keys with the same hash (bare_table.c).
  */
+#include "bare_table.h"
 #include "server.h"
 
 #include <pipc/codecs/cgroups_cache.h>
@@ -35,8 +36,7 @@ struct snapshot {
     struct key *keys; /* items that are there, then as many that are not */
     uint32_t items;
     uint32_t *order; /* of look-ups */
-    struct slot *slots;
-    uint32_t mask;
+    struct bare_table *table;
 };
 
 static void key_make(struct key *key, uint32_t number)
@@ -183,7 +183,7 @@ static void snapshot_close(struct contender *c)
     (void)pipc_close(s->context);
     free(s->keys);
     free(s->order);
-    free(s->slots);
+    bare_table_free(s->table);
 }
 
 static const struct contender_ops call_ops = {.open = client_open,
@@ -226,12 +226,6 @@ int snapshot_add(struct row *row, enum level level, const char *spin)
 
 /* ---- look-ups ---- */
 
-/* Of the bare table: half of the slots are free at least. */
-struct slot {
-    uint32_t hash, len; /* length 0: free */
-    const char *name;
-};
-
 /* Every key once, shuffled by a fixed generator. */
 static bool order_make(struct snapshot *s)
 {
@@ -254,41 +248,15 @@ static bool order_make(struct snapshot *s)
     return true;
 }
 
-static uint32_t start_of(const struct snapshot *s, uint32_t hash)
-{
-    return (uint32_t)((uint64_t)hash * UINT64_C(0x9e3779b97f4a7c15) >> 32) & s->mask;
-}
-
-static const struct slot *bare_get(const struct snapshot *s, uint32_t hash, const char *name,
-                                   size_t len)
-{
-    uint32_t at = start_of(s, hash);
-
-    for (; s->slots[at].len; at = (at + 1) & s->mask) {
-        const struct slot *slot = &s->slots[at];
-        if (slot->hash == hash && slot->len == len && memcmp(slot->name, name, len) == 0)
-            return slot;
-    }
-    return NULL;
-}
-
 static pipc_result bare_open(struct contender *c, struct pipc_error *err)
 {
     struct snapshot *s = c->state;
 
-    for (s->mask = 1; s->mask < 2 * s->items; s->mask <<= 1)
-        continue;
-    s->slots = calloc(s->mask, sizeof(*s->slots));
-    s->mask--;
-    if (!s->slots || !order_make(s))
+    s->table = bare_table_new(s->items, (size_t)s->items * NAME_LEN);
+    if (!s->table || !order_make(s))
         return no_memory(s, err);
-    for (uint32_t i = 0; i < s->items; i++) {
-        const struct key *key = &s->keys[i];
-        uint32_t at = start_of(s, key->hash);
-        while (s->slots[at].len)
-            at = (at + 1) & s->mask;
-        s->slots[at] = (struct slot){key->hash, key->len, key->name};
-    }
+    for (uint32_t i = 0; i < s->items; i++)
+        bare_table_add(s->table, s->keys[i].hash, s->keys[i].name, s->keys[i].len);
     return PIPC_OK;
 }
 
@@ -307,7 +275,7 @@ static pipc_result bare_block(struct contender *c, struct pipc_error *err)
 
     for (uint32_t i = 0; i < 2 * s->items; i++) {
         const struct key *key = &s->keys[s->order[i]];
-        found += bare_get(s, key->hash, key->name, key->len) != NULL;
+        found += bare_table_get(s->table, key->hash, key->name, key->len) != NULL;
     }
     return found == s->items ? PIPC_OK : found_wrong(s, found, err);
 }
