@@ -13,8 +13,8 @@ def first_transport(case):
 
 
 def broken(case, flaw):
-    if not case.has_loader():
-        case.skip('no loader in this build, and modules with flaws are files')
+    if not os.path.isdir(os.path.join(case.build, 'tests', 'broken')):
+        case.skip('modules with flaws are made in the build dev')
     return os.path.join(case.build, 'tests', 'broken', f'broken_{flaw}.so')
 
 

@@ -25,8 +25,8 @@ def codecs(case):
 
 
 def broken(case, flaw):
-    if not case.has_loader():
-        case.skip('no loader in this build, and codecs with flaws are files')
+    if not os.path.isdir(os.path.join(case.build, 'tests', 'broken')):
+        case.skip('codecs with flaws are made in the build dev')
     path = os.path.join(case.build, 'tests', 'broken', f'codec_{flaw}.so')
     if not os.path.exists(path):
         case.skip('this build has no cgroups_snapshot, which codecs with flaws are made of')
