@@ -12,8 +12,7 @@
 struct provider {
     const struct options *o;
     const char *kind;
-    const void *table; /* the codec's typed table, of this major */
-    uint32_t table_major;
+    struct pipc_context *context;
     const void *handler;     /* of the codec's header */
     uint32_t snapshot_items; /* directory slots to reserve, 0: by the estimate */
     uint64_t first_size;     /* live snapshot: bytes of the first response, 0: not known */

@@ -240,8 +240,7 @@ int command_serve(const struct options *o)
     if (code >= 0)
         return code;
     p.kind = kind;
-    p.table_major = ops->table_major;
-    p.table = ops->table;
+    p.context = context;
     code = run_dir_find(o, context, service, true, run_dir, sizeof(run_dir));
     if (code < 0)
         code = o->data                  ? provider_data(&p)
