@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Texts that the live providers read: cgroup paths, mountinfo, /proc/PID/cgroup, and the files of
- * container runtimes. The first byte says which.
+ * Texts that the live providers read: cgroup paths, mountinfo, /proc/PID/cgroup, stat and status,
+ * and the files of container runtimes. The first byte says which.
  */
 #include "fuzz.h"
 #include "tools/pipc/live/cgroups.h"
+#include "tools/pipc/live/processes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,23 @@ static void process(const char *text, size_t len)
     }
 }
 
+static void stat_file(const char *text, size_t len)
+{
+    struct live_stat stat;
+
+    if (!live_stat_parse(text, len, &stat))
+        return;
+    must(stat.comm_len >= 1 && stat.comm_len <= LIVE_COMM_MAX);
+    must(strlen(stat.comm) == stat.comm_len);
+}
+
+static void status_file(const char *text, size_t len)
+{
+    uint32_t uid, tgid = 1;
+
+    must(live_status_parse(text, len, 0, &uid, &tgid) || tgid == 0 || len >= 6);
+}
+
 static void runtimes(const char *text, size_t len)
 {
     char name[LIVE_RUNTIME_NAME_MAX];
@@ -101,6 +119,12 @@ void fuzz_one(const uint8_t *data, size_t len)
         break;
     case 'c':
         process(text, len);
+        break;
+    case 's':
+        stat_file(text, len);
+        break;
+    case 't':
+        status_file(text, len);
         break;
     default:
         runtimes(text, len);

@@ -50,7 +50,9 @@ def test_2_for_usage_errors_that_name_the_word(case):
                           (['serve', 'increment', '--packet-size', '32'], '32'), (['call', 'nosuch', '1'], 'nosuch'),
                           (['info', '--data', 'x'], 'data'), (['decode', 'nosuch'], 'nosuch'), (['--nosuch', 'info'], 'nosuch'),
                           (['serve', 'cgroups-snapshot', '--data', 'x', '--live'], '--live'), (['watch', 'increment'], 'increment'),
-                          (['call', 'cgroups-snapshot', 'key'], 'no keys'), (['call', 'cgroups-snapshot', '--batch'], 'batch')):
+                          (['call', 'cgroups-snapshot', 'key'], 'no keys'), (['call', 'apps-lookup'], '--all'),
+                          (['call', 'cgroups-lookup'], '--all'), (['call', 'apps-lookup', '4294967296'], '4294967296'),
+                          (['call', 'cgroups-lookup', ''], 'empty'), (['call', 'apps-lookup', '1', '--batch'], 'batch'), (['call', 'cgroups-snapshot', '--batch'], 'batch')):
         expect(case.pipc(*words), 2, needle)
 
 
@@ -197,7 +199,7 @@ def test_options_are_not_abbreviated_and_may_follow_in_every_environment(case):
 
 
 def test_commands_of_later_steps_are_unknown(case):
-    for words in (['top'], ['doctor'], ['serve', 'apps-lookup'], ['']):
+    for words in (['top'], ['doctor'], ['']):
         done = case.run([case.tool, *words])
         assert done.code == 2 and done.err.startswith('pipc: '), str(done)
 

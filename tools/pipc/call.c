@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pipc call: one typed call, a batch, or the same call again and again on one client.
+ * pipc call: one typed call, a logical lookup, a batch, or the same call again and again on one
+ * client.
  */
-#include "tool.h"
-
 #include "json.h"
+#include "lookup.h"
 
 #include <errno.h>
 #include <pipc/codecs/increment.h>
@@ -27,6 +27,8 @@ struct call {
     char kind[33];
     struct key *keys;
     size_t key_count;
+    bool is_lookup; /* of a kind whose keys are known here */
+    struct lookup_keys lookup;
     uint32_t timeout_ms;
     char *input; /* text of standard input, which keys borrow */
 };
@@ -43,6 +45,8 @@ static void abort_call(void)
 
 static int key_add(struct call *c, const char *text, size_t len)
 {
+    if (c->is_lookup)
+        return lookup_key_add(&c->lookup, text, len);
     if ((c->key_count & (c->key_count - 1)) == 0) {
         struct key *more = realloc(c->keys, (c->key_count ? c->key_count * 2 : 1) * sizeof(*more));
         if (!more)
@@ -96,6 +100,7 @@ static int keys_collect(struct call *c)
 {
     const struct options *o = c->o;
     const bool wants = (c->ops->traits & PIPC_CODEC_SNAPSHOT) == 0;
+    bool given;
     int code = -1;
 
     for (int i = 1; code < 0 && i < o->word_count; i++)
@@ -104,11 +109,16 @@ static int keys_collect(struct call *c)
         code = keys_from_input(c);
     if (code >= 0)
         return code;
-    if (o->all)
+    given = c->key_count || c->lookup.count;
+    if (o->all && !c->is_lookup)
         return refuse(c->o, "%s has no --all", c->kind);
-    if (!wants && c->key_count)
+    if (o->all)
+        return lookup_keys_all(&c->lookup);
+    if (!wants && given)
         return refuse(c->o, "%s takes no keys", c->kind);
-    if (wants && !c->key_count && !o->from_stdin)
+    if (c->is_lookup && !given && !o->from_stdin)
+        return refuse(c->o, "%s needs a key, --stdin or --all", c->kind);
+    if (wants && !given && !o->from_stdin)
         return refuse(c->o, "%s needs a key", c->kind);
     return -1;
 }
@@ -234,14 +244,16 @@ static uint32_t time_left(const struct call *c, uint64_t begin)
     return spent < c->timeout_ms ? (uint32_t)(c->timeout_ms - spent) : 1;
 }
 
-/* All keys, as one call, one batch or one call each; each call within --timeout. No key is one call
- * of a kind without keys, and no call of the others. */
+/* All keys, as one call or logical lookup, one batch or one call each; each call within --timeout.
+ * No key is one call of a kind without keys, and no call of the others. */
 static pipc_result call_all(const struct call *c, uint64_t begin, struct json_object **ret_fields,
                             struct pipc_error *err)
 {
     pipc_result r = PIPC_OK;
     struct json_object *items;
 
+    if (c->is_lookup)
+        return lookup_call(c->client, &c->lookup, time_left(c, begin), ret_fields, err);
     if (!c->o->batch && (c->key_count == 1 || (c->ops->traits & PIPC_CODEC_SNAPSHOT)))
         return call_one(c, c->keys, time_left(c, begin), ret_fields, err);
     *ret_fields = json_object_new_object();
@@ -349,6 +361,9 @@ static int call_run(struct call *c, const char *service)
     if (code >= 0)
         return code;
     client_config_from(c->o, &config);
+    /* Who asks for so many keys permits so many, as with batches. */
+    if (c->lookup.count > PIPC_LOGICAL_LOOKUP_ITEMS_DEFAULT)
+        config.max_logical_lookup_items = c->lookup.count;
     if (c->o->batch && !config.max_request_batch_items)
         config.max_request_batch_items = c->key_count ? (uint32_t)c->key_count : 1;
     if (pipc_client_create(c->context, run_dir, service, &config, &c->client, &err) != PIPC_OK)
@@ -375,7 +390,10 @@ int command_call(const struct options *o)
     code = kind_open(o, o->words[0], &c.context, &c.ops, c.kind, &service);
     if (code >= 0)
         return code;
+    c.is_lookup = lookup_known(c.kind);
+    c.lookup = (struct lookup_keys){.o = o, .kind = c.kind};
     code = call_run(&c, service);
+    lookup_keys_free(&c.lookup);
     free(c.keys);
     free(c.input);
     (void)pipc_close(c.context);

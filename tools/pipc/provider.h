@@ -12,6 +12,7 @@
 struct provider {
     const struct options *o;
     const char *kind;
+    struct pipc_context *context;
     const void *handler;     /* of the codec's header */
     uint32_t snapshot_items; /* directory slots to reserve, 0: by the estimate */
     uint64_t first_size;     /* live snapshot: bytes of the first response, 0: not known */
@@ -21,6 +22,9 @@ struct provider {
     int (*reread)(struct provider *p);
     void (*stop)(struct provider *p);
 };
+
+/* Kinds that are served live without --data. */
+bool provider_is_live(const char *kind);
 
 /* Makes the provider of p->kind; -1, or an exit code with the reason said. */
 int provider_compute(struct provider *p); /* increment, string_reverse without a file */

@@ -8,6 +8,7 @@
 #include "provider.h"
 
 #include "json.h"
+#include "lookup_data.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -81,6 +82,7 @@ struct content {
     struct json_source source;
     uint64_t value;              /* increment */
     struct pipc_str_view string; /* string_reverse */
+    struct lookup_data *lookup;  /* the lookups */
     uint64_t generation;
     uint32_t systemd_enabled, item_count;
     struct item {
@@ -97,6 +99,8 @@ struct data_state {
         struct pipc_increment_handler increment;
         struct pipc_string_reverse_handler string;
         struct pipc_cgroups_snapshot_handler snapshot;
+        struct pipc_cgroups_lookup_handler cgroups;
+        struct pipc_apps_lookup_handler apps;
     } handler;
 };
 
@@ -113,6 +117,7 @@ static struct content *content_take(struct data_state *s)
 
 static void content_free(struct content *c)
 {
+    lookup_data_free(c->lookup);
     json_source_end(&c->source);
     json_object_put(c->object);
     free(c->items);
@@ -253,6 +258,14 @@ static char *file_read(const char *path, size_t *ret_len)
     return text;
 }
 
+/* The typed table of a lookup, NULL of another major. */
+static const void *lookup_table(const struct provider *p)
+{
+    return strcmp(p->kind, PIPC_APPS_LOOKUP_NAME) == 0
+               ? (const void *)pipc_apps_lookup_table(p->context)
+               : (const void *)pipc_cgroups_lookup_table(p->context);
+}
+
 /* NULL with the reason said. */
 static struct content *content_read(const struct provider *p, uint64_t readings)
 {
@@ -275,8 +288,10 @@ static struct content *content_read(const struct provider *p, uint64_t readings)
         r = number_of(c, NULL, "value", UINT64_MAX, 0, &c->value);
     else if (c->object && strcmp(p->kind, "string_reverse") == 0)
         r = string_of(c, NULL, "str", &c->string);
-    else if (c->object)
+    else if (c->object && strcmp(p->kind, PIPC_CGROUPS_SNAPSHOT_NAME) == 0)
         r = snapshot_read(c, readings);
+    else if (c->object)
+        r = lookup_data_read(p->kind, lookup_table(p), &c->source, readings, &c->lookup);
     if (r == PIPC_OK)
         return c;
     if (why[0])
@@ -334,6 +349,30 @@ static uint32_t data_snapshot(void *user, const struct pipc_request *from,
     return r == PIPC_OK;
 }
 
+static uint32_t data_cgroups(void *user, const struct pipc_request *from,
+                             const struct pipc_cgroups_lookup_request_view *request,
+                             struct pipc_cgroups_lookup_builder *builder)
+{
+    struct content *c = content_take(user);
+    const uint32_t done = lookup_data_cgroups(c->lookup, request, builder);
+
+    (void)from;
+    content_drop(user, c);
+    return done;
+}
+
+static uint32_t data_apps(void *user, const struct pipc_request *from,
+                          const struct pipc_apps_lookup_request_view *request,
+                          struct pipc_apps_lookup_builder *builder)
+{
+    struct content *c = content_take(user);
+    const uint32_t done = lookup_data_apps(c->lookup, request, builder);
+
+    (void)from;
+    content_drop(user, c);
+    return done;
+}
+
 static int data_reread(struct provider *p)
 {
     struct data_state *s = p->state;
@@ -360,16 +399,39 @@ static void data_stop(struct provider *p)
     free(s);
 }
 
+/* False for a kind that no data file is known for. */
+static bool handler_make(const char *kind, struct data_state *s)
+{
+    if (strcmp(kind, "increment") == 0)
+        s->handler.increment = (struct pipc_increment_handler){
+            .size = sizeof(s->handler.increment), .user = s, .increment = data_increment};
+    else if (strcmp(kind, "string_reverse") == 0)
+        s->handler.string = (struct pipc_string_reverse_handler){
+            .size = sizeof(s->handler.string), .user = s, .string_reverse = data_string};
+    else if (strcmp(kind, PIPC_CGROUPS_SNAPSHOT_NAME) == 0)
+        s->handler.snapshot = (struct pipc_cgroups_snapshot_handler){
+            .size = sizeof(s->handler.snapshot), .user = s, .snapshot = data_snapshot};
+    else if (strcmp(kind, PIPC_CGROUPS_LOOKUP_NAME) == 0)
+        s->handler.cgroups = (struct pipc_cgroups_lookup_handler){
+            .size = sizeof(s->handler.cgroups), .user = s, .lookup = data_cgroups};
+    else if (strcmp(kind, PIPC_APPS_LOOKUP_NAME) == 0)
+        s->handler.apps = (struct pipc_apps_lookup_handler){
+            .size = sizeof(s->handler.apps), .user = s, .lookup = data_apps};
+    else
+        return false;
+    return true;
+}
+
 int provider_data(struct provider *p)
 {
-    struct data_state *s;
+    struct data_state *s = calloc(1, sizeof(*s));
 
-    if (strcmp(p->kind, PIPC_CGROUPS_SNAPSHOT_NAME) != 0 && strcmp(p->kind, "increment") != 0 &&
-        strcmp(p->kind, "string_reverse") != 0)
-        return usage("%s takes no --data", p->kind);
-    s = calloc(1, sizeof(*s));
     if (!s)
         return complain(EXIT_FAILED, "no memory");
+    if (!handler_make(p->kind, s)) {
+        free(s);
+        return usage("%s takes no --data", p->kind);
+    }
     s->content = content_read(p, 1);
     if (!s->content) {
         free(s);
@@ -382,14 +444,5 @@ int provider_data(struct provider *p)
     p->reread = data_reread;
     p->stop = data_stop;
     p->handler = &s->handler;
-    if (strcmp(p->kind, "increment") == 0)
-        s->handler.increment = (struct pipc_increment_handler){
-            .size = sizeof(s->handler.increment), .user = s, .increment = data_increment};
-    else if (strcmp(p->kind, "string_reverse") == 0)
-        s->handler.string = (struct pipc_string_reverse_handler){
-            .size = sizeof(s->handler.string), .user = s, .string_reverse = data_string};
-    else
-        s->handler.snapshot = (struct pipc_cgroups_snapshot_handler){
-            .size = sizeof(s->handler.snapshot), .user = s, .snapshot = data_snapshot};
     return -1;
 }

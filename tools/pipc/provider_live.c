@@ -1,24 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The live provider of this machine's cgroups: a thread reads the tree again on a cadence,
- * callbacks answer from memory.
+ * The live providers of this machine: a thread reads the cgroup tree again on a cadence, callbacks
+ * answer from memory; what is asked about processes is read when it is asked
+ * (provider_live_lookup.c).
  */
+#include "provider_live.h"
+
 #include "provider.h"
 
-#include "live/cgroups.h"
-
 #include <errno.h>
+#include <fcntl.h>
 #include <pipc/codecs/cgroups_snapshot.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define INTERVAL_DEFAULT_MS 1000u
 
 struct live_state {
-    struct live_cgroups *cgroups;
-    struct pipc_cgroups_snapshot_handler handler;
+    struct live_sources sources;
+    union {
+        struct pipc_cgroups_snapshot_handler snapshot;
+        struct pipc_cgroups_lookup_handler cgroups;
+        struct pipc_apps_lookup_handler apps;
+    } handler;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -31,7 +38,7 @@ static uint32_t live_snapshot(void *user, const struct pipc_request *from,
                               struct pipc_cgroups_snapshot_builder *builder)
 {
     struct live_state *s = user;
-    const struct live_cgroup_set *set = live_cgroups_acquire(s->cgroups);
+    const struct live_cgroup_set *set = live_cgroups_acquire(s->sources.cgroups);
     pipc_result r = PIPC_OK;
 
     (void)from;
@@ -43,7 +50,7 @@ static uint32_t live_snapshot(void *user, const struct pipc_request *from,
                                               (struct pipc_str_view){c->name, c->name_len},
                                               (struct pipc_str_view){c->path, c->path_len});
     }
-    live_cgroups_release(s->cgroups, set);
+    live_cgroups_release(s->sources.cgroups, set);
     return r == PIPC_OK;
 }
 
@@ -83,7 +90,7 @@ static void *scanning(void *arg)
         if (s->stopping)
             break;
         pthread_mutex_unlock(&s->lock);
-        const bool failed = live_cgroups_scan(s->cgroups, error, sizeof(error)) < 0;
+        const bool failed = live_cgroups_scan(s->sources.cgroups, error, sizeof(error)) < 0;
         if (failed && !failing)
             complain(0, "%s; the last data is served", error);
         failing = failed;
@@ -104,6 +111,14 @@ static int live_reread(struct provider *p)
     return 0;
 }
 
+static void state_free(struct live_state *s)
+{
+    live_cgroups_free(s->sources.cgroups);
+    if (s->sources.proc >= 0)
+        close(s->sources.proc);
+    free(s);
+}
+
 static void live_stop(struct provider *p)
 {
     struct live_state *s = p->state;
@@ -115,8 +130,7 @@ static void live_stop(struct provider *p)
     pthread_join(s->thread, NULL);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);
-    live_cgroups_free(s->cgroups);
-    free(s);
+    state_free(s);
 }
 
 static int thread_begin(struct live_state *s)
@@ -131,6 +145,45 @@ static int thread_begin(struct live_state *s)
     return pthread_create(&s->thread, NULL, scanning, s);
 }
 
+/* The first look at what the kind needs. False with a sentence. */
+static bool sources_open(const struct provider *p, struct live_sources *sources, char *error,
+                         size_t error_len)
+{
+    const char *const proc = p->o->proc_root ? p->o->proc_root : "/proc";
+
+    sources->cgroups = live_cgroups_new(p->o->cgroup_root, p->o->proc_root, error, error_len);
+    if (!sources->cgroups || live_cgroups_scan(sources->cgroups, error, error_len) < 0)
+        return false;
+    if (strcmp(p->kind, PIPC_APPS_LOOKUP_NAME) != 0)
+        return true;
+    sources->proc = open(proc, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (sources->proc < 0)
+        snprintf(error, error_len, "proc directory %s: %s", proc, strerror(errno));
+    return sources->proc >= 0;
+}
+
+static void handler_make(struct provider *p, struct live_state *s)
+{
+    if (strcmp(p->kind, PIPC_APPS_LOOKUP_NAME) == 0) {
+        s->handler.apps = (struct pipc_apps_lookup_handler){
+            .size = sizeof(s->handler.apps), .user = &s->sources, .lookup = live_lookup_apps};
+    } else if (strcmp(p->kind, PIPC_CGROUPS_LOOKUP_NAME) == 0) {
+        s->handler.cgroups = (struct pipc_cgroups_lookup_handler){
+            .size = sizeof(s->handler.cgroups), .user = &s->sources, .lookup = live_lookup_cgroups};
+    } else {
+        s->handler.snapshot = (struct pipc_cgroups_snapshot_handler){
+            .size = sizeof(s->handler.snapshot), .user = s, .snapshot = live_snapshot};
+        p->first_size = response_size(s->sources.cgroups);
+    }
+    p->handler = &s->handler;
+}
+
+bool provider_is_live(const char *kind)
+{
+    return strcmp(kind, PIPC_CGROUPS_SNAPSHOT_NAME) == 0 ||
+           strcmp(kind, PIPC_CGROUPS_LOOKUP_NAME) == 0 || strcmp(kind, PIPC_APPS_LOOKUP_NAME) == 0;
+}
+
 int provider_live(struct provider *p)
 {
     struct live_state *s = calloc(1, sizeof(*s));
@@ -138,24 +191,18 @@ int provider_live(struct provider *p)
 
     if (!s)
         return complain(EXIT_FAILED, "no memory");
-    s->cgroups = live_cgroups_new(p->o->cgroup_root, p->o->proc_root, error, sizeof(error));
-    if (!s->cgroups || live_cgroups_scan(s->cgroups, error, sizeof(error)) < 0) {
-        if (s->cgroups)
-            live_cgroups_free(s->cgroups);
-        free(s);
+    s->sources.proc = -1;
+    if (!sources_open(p, &s->sources, error, sizeof(error))) {
+        state_free(s);
         return complain(EXIT_FAILED, "%s", error);
     }
     s->interval_ms = p->o->interval_ms ? p->o->interval_ms : INTERVAL_DEFAULT_MS;
-    s->handler = (struct pipc_cgroups_snapshot_handler){
-        .size = sizeof(s->handler), .user = s, .snapshot = live_snapshot};
+    handler_make(p, s);
     p->state = s;
-    p->handler = &s->handler;
-    p->first_size = response_size(s->cgroups);
     p->reread = live_reread;
     p->stop = live_stop;
     if (thread_begin(s) != 0) {
-        live_cgroups_free(s->cgroups);
-        free(s);
+        state_free(s);
         return complain(EXIT_FAILED, "no thread for the provider");
     }
     return -1;

@@ -10,7 +10,6 @@
 #include "json.h"
 
 #include <errno.h>
-#include <pipc/codecs/cgroups_snapshot.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -241,11 +240,12 @@ int command_serve(const struct options *o)
     if (code >= 0)
         return code;
     p.kind = kind;
+    p.context = context;
     code = run_dir_find(o, context, service, true, run_dir, sizeof(run_dir));
     if (code < 0)
-        code = o->data                                         ? provider_data(&p)
-               : strcmp(kind, PIPC_CGROUPS_SNAPSHOT_NAME) == 0 ? provider_live(&p)
-                                                               : provider_compute(&p);
+        code = o->data                  ? provider_data(&p)
+               : provider_is_live(kind) ? provider_live(&p)
+                                        : provider_compute(&p);
     if (code < 0) {
         code = serve_run(&s, &p, context, run_dir, service, ops->table_major);
         p.stop(&p);
