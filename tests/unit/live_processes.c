@@ -170,6 +170,25 @@ TEST(live_processes, process_of_a_made_tree_is_read)
     free(process);
 }
 
+TEST(live_processes, cgroup_line_that_is_cut_is_left_out)
+{
+    static char text[sizeof(((struct live_process *)0)->text) + 100];
+    struct live_process *process = room();
+
+    memset(text, 'x', sizeof(text) - 1);
+    memcpy(text, "0::/a\n9:cpu:/", 13);
+    tree_file("host/proc/42/stat", "42 (sh)" REST);
+    tree_file("host/proc/42/status", "Uid:\t8\n");
+    tree_file("host/proc/42/cgroup", text);
+    CHECK_EQ(read_in(tree_proc(), 42, process), 1);
+    CHECK_EQ(process->cgroup_len, 2);
+    memcpy(text, "8:x:/ab\n0::/", 12);
+    tree_file("host/proc/42/cgroup", text);
+    CHECK_EQ(read_in(tree_proc(), 42, process), 1);
+    CHECK(process->cgroup == NULL);
+    free(process);
+}
+
 TEST(live_processes, directory_that_lacks_a_file_or_lies_is_no_process)
 {
     struct live_process *process = room();

@@ -204,6 +204,10 @@ static int read_rest(int dir, enum live_hierarchy hierarchy, struct live_process
     len = read_at(dir, "cgroup", ret->text, sizeof(ret->text));
     if (len < 0)
         return is_shortage(errno) ? -1 : 1;
+    if ((size_t)len == sizeof(ret->text)) { /* a line that is cut would name another cgroup */
+        const char *const whole = last_of(ret->text, (size_t)len, '\n');
+        len = whole ? whole - ret->text : 0;
+    }
     ret->cgroup = live_hierarchy_path(hierarchy, ret->text, (size_t)len, &ret->cgroup_len);
     return 1;
 }
