@@ -233,7 +233,8 @@ static pipc_result default_read(struct reading *in, struct lookup_data *data)
 
 static int path_order(struct pipc_str_view a, struct pipc_str_view b)
 {
-    const int order = memcmp(a.ptr, b.ptr, a.len < b.len ? a.len : b.len);
+    const size_t common = a.len < b.len ? a.len : b.len;
+    const int order = common ? memcmp(a.ptr, b.ptr, common) : 0; /* an empty view has no address */
 
     return order ? order : (a.len > b.len) - (a.len < b.len);
 }
