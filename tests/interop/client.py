@@ -380,6 +380,7 @@ def test_answer_and_hang_up_without_reading_the_request_count_as_an_answer(case)
                 sock.sendmsg([p], [], raw.FLAGS)
         script = Script(case, plan)
         for n in range(20):
-            assert call(case, 'string-reverse', 'abc').json() == {'str': 'z' * length}, n
+            done = call(case, 'string-reverse', 'abc')
+            assert done.code == 0 and done.json() == {'str': 'z' * length}, f'round {n}: {done}'
         script.stop()
         assert script.connections == 20

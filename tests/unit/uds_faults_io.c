@@ -213,6 +213,30 @@ TEST(uds_faults, send_that_fails_or_is_short_is_a_send_error)
     both_close(&b);
 }
 
+TEST(uds_faults, end_that_is_told_before_the_packets_in_front_of_it_is_looked_behind)
+{
+    struct both b;
+    struct pipc_received received;
+    char got[8];
+
+    both_open(&b);
+    CHECK_OK(uds_put(&b.f, b.client, "one", 3, 1000));
+    CHECK_OK(uds_put(&b.f, b.client, "two", 3, 1000));
+    b.f.ops->close(b.client, 0);
+    call_faults[CALL_RECVMSG] = (struct call_fault){.times = 1, .value = 0};
+    calls_arm();
+    CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), 1000, &received));
+    CHECK_EQ(received.flags, 0);
+    CHECK_EQ(received.len, 3);
+    CHECK_MEM(got, "one", 3);
+    CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), 1000, &received));
+    CHECK_MEM(got, "two", 3);
+    CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), 1000, &received));
+    CHECK_EQ(received.flags, PIPC_RECEIVED_END);
+    b.client = NULL;
+    both_close(&b);
+}
+
 TEST(uds_faults, receive_that_fails_is_a_receive_error)
 {
     struct both b;

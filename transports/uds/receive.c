@@ -7,6 +7,8 @@
  */
 #include "uds.h"
 
+#include <sys/ioctl.h>
+
 /* Turns of a spin between two looks at the clock; one turn is a system call. */
 #define SPIN_TURNS 4u
 
@@ -40,6 +42,18 @@ static ssize_t take_pieces(struct taking *taking, bool *ret_cut)
     return got;
 }
 
+/* Linux looks at the queue first and at the end of the stream afterwards, without a lock over both:
+ * who asks at the wrong moment gets the end although packets came before it. They are all there by
+ * now. A peer that has not closed has sent an empty packet. */
+static bool end_overtook_packets(int fd)
+{
+    struct pollfd look = {.fd = fd, .events = POLLRDHUP};
+    int queued = 0;
+
+    return poll(&look, 1, 0) > 0 && (look.revents & (POLLHUP | POLLRDHUP)) &&
+           ioctl(fd, FIONREAD, &queued) == 0 && queued > 0;
+}
+
 /* One try: OK; TIMEOUT: nothing there; RECV, with os_code. No control buffer is given, so the
  * kernel closes descriptors that a peer attached. */
 static pipc_result try_once(struct taking *taking)
@@ -50,7 +64,8 @@ static pipc_result try_once(struct taking *taking)
     do {
         got = taking->message.msg_iovlen == 1 ? take_one_piece(taking, &cut)
                                               : take_pieces(taking, &cut);
-    } while (got < 0 && errno == EINTR);
+    } while ((got < 0 && errno == EINTR) ||
+             (got == 0 && end_overtook_packets(taking->channel->fd)));
     if (got < 0) {
         taking->os_code = errno;
         return errno == EAGAIN ? PIPC_ERR_TIMEOUT : PIPC_ERR_RECV;
