@@ -125,7 +125,8 @@ pipc_result shm_send(void *channel, const struct pipc_piece *pieces, uint32_t co
             return result;
     } else {
         for (uint32_t i = 0; i < count; to += pieces[i].len, i++)
-            memcpy(to, pieces[i].base, pieces[i].len);
+            if (pieces[i].len > 0) /* an empty piece may have no address */
+                memcpy(to, pieces[i].base, pieces[i].len);
     }
     published(c, (uint32_t)len);
     return PIPC_OK;

@@ -55,10 +55,12 @@ static bool copy(const struct shm_channel *channel, const struct pipc_piece *pie
 
     for (; len > 0; pieces++) {
         const size_t part = len < pieces->len ? len : pieces->len;
-        if (!channel->by_file)
-            memcpy(pieces->base, from, part);
-        else if (!read_file(channel, pieces->base, part, (off_t)(from - map)))
+        if (!channel->by_file) {
+            if (part > 0) /* an empty piece may have no address */
+                memcpy(pieces->base, from, part);
+        } else if (!read_file(channel, pieces->base, part, (off_t)(from - map))) {
             return false;
+        }
         from += part;
         len -= part;
     }
