@@ -20,11 +20,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef PIPC_PRINTF_KIND
+#define PIPC_PRINTF_KIND printf /* the build says so where the C library has two kinds of printf */
+#endif
+
 /* Ends the test as failed. `format` says what was wrong. */
 void test_fail(const char *file, int line, const char *format, ...)
-    __attribute__((format(printf, 3, 4), noreturn));
+    __attribute__((format(PIPC_PRINTF_KIND, 3, 4), noreturn));
 /* Ends the test as skipped; the reason is printed. */
-void test_skip(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+void test_skip(const char *format, ...) __attribute__((format(PIPC_PRINTF_KIND, 1, 2), noreturn));
 
 /* Directory of this test alone, made at the first call, removed when the test ends (also after a
  * failure). At most 40 bytes long. */

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What tests need of Windows: directories, handles, threads.
+ *
+ * There is no fork: test_in_child and test_become_nobody do not exist here, and tests that need
+ * them are not in the build's list.
+ */
+#include "../test_system.h"
+#include "test.h"
+
+#include <windows.h>
+
+#include <tlhelp32.h>
+
+static DWORD test_thread;
+
+void test_system_started(void)
+{
+    test_thread = GetCurrentThreadId();
+}
+
+int test_system_place(void)
+{
+    return GetCurrentThreadId() == test_thread ? TEST_PLACE_TEST : TEST_PLACE_THREAD;
+}
+
+void test_system_remove(const char *dir)
+{
+    char path[MAX_PATH];
+    WIN32_FIND_DATAA found;
+
+    snprintf(path, sizeof(path), "%s\\*", dir);
+    const HANDLE find = FindFirstFileA(path, &found);
+    if (find != INVALID_HANDLE_VALUE) {
+        do {
+            if (strcmp(found.cFileName, ".") == 0 || strcmp(found.cFileName, "..") == 0)
+                continue;
+            snprintf(path, sizeof(path), "%s\\%s", dir, found.cFileName);
+            if (found.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY)
+                test_system_remove(path);
+            else
+                DeleteFileA(path);
+        } while (FindNextFileA(find, &found));
+        FindClose(find);
+    }
+    RemoveDirectoryA(dir);
+}
+
+void test_system_make_dir(char *buf, size_t cap, const char *base)
+{
+    char temporary[MAX_PATH];
+
+    if (!base || strlen(base) > 24) {
+        GetTempPathA(sizeof(temporary), temporary);
+        base = temporary;
+    }
+    for (unsigned i = 0; i < 1000; i++) {
+        LARGE_INTEGER now;
+        QueryPerformanceCounter(&now);
+        snprintf(buf, cap, "%s\\pt-%lx-%x", base, (unsigned long)GetCurrentProcessId(),
+                 (unsigned)now.LowPart + i);
+        if (CreateDirectoryA(buf, NULL))
+            return;
+        if (GetLastError() != ERROR_ALREADY_EXISTS)
+            break;
+    }
+    test_fail(__FILE__, __LINE__, "%s: error %lu", buf, (unsigned long)GetLastError());
+}
+
+void test_system_pause(void)
+{
+    Sleep(1);
+}
+
+uint64_t test_now_ms(void)
+{
+    LARGE_INTEGER frequency, now;
+
+    QueryPerformanceFrequency(&frequency);
+    QueryPerformanceCounter(&now);
+    return (uint64_t)now.QuadPart / ((uint64_t)frequency.QuadPart / 1000);
+}
+
+unsigned test_open_descriptors(void)
+{
+    DWORD count = 0;
+
+    if (!GetProcessHandleCount(GetCurrentProcess(), &count))
+        test_fail(__FILE__, __LINE__, "GetProcessHandleCount: error %lu",
+                  (unsigned long)GetLastError());
+    return count;
+}
+
+unsigned test_threads(void)
+{
+    const HANDLE snapshot = CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0);
+    THREADENTRY32 entry = {.dwSize = sizeof(entry)};
+    unsigned count = 0;
+
+    if (snapshot == INVALID_HANDLE_VALUE)
+        test_fail(__FILE__, __LINE__, "threads: error %lu", (unsigned long)GetLastError());
+    for (BOOL more = Thread32First(snapshot, &entry); more; more = Thread32Next(snapshot, &entry))
+        count += entry.th32OwnerProcessID == GetCurrentProcessId();
+    CloseHandle(snapshot);
+    return count;
+}
