@@ -21,7 +21,8 @@
 #include <string.h>
 
 #ifndef PIPC_PRINTF_KIND
-#define PIPC_PRINTF_KIND printf /* the build says so where the C library has two kinds of printf */
+#define PIPC_PRINTF_KIND printf /* the build says so where the C library has two kinds of printf \
+                                 */
 #endif
 
 /* Ends the test as failed. `format` says what was wrong. */
@@ -47,6 +48,9 @@ uint64_t test_now_ms(void);
 /* Open descriptors of this process; threads of this process. */
 unsigned test_open_descriptors(void);
 unsigned test_threads(void);
+/* Mapped areas (POSIX) or loaded libraries (Windows) of this process whose path has `part` in it.
+ */
+unsigned test_mapped(const char *part);
 /* Runs `what(arg)` in a forked child and returns its exit status; a signal is 256 + its number. The
  * child exits with what() unless it fails a check, which fails the parent. */
 int test_in_child(int (*what)(void *arg), void *arg);

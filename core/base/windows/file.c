@@ -209,12 +209,12 @@ static bool is_separator(char c)
     return c == '\\' || c == '/';
 }
 
-/* With a drive, or on a share: "\x" alone means the drive that happens to be the current one. */
+/* With a drive, or from a root: where services are found is only a text here, and the same text as
+ * on another system is fine. Who opens files by paths wants a drive and looks for it. */
 bool pipci_path_is_absolute(const char *path)
 {
     const char drive = (char)(path[0] | 0x20);
 
-    if (drive >= 'a' && drive <= 'z' && path[1] == ':')
-        return is_separator(path[2]);
-    return is_separator(path[0]) && is_separator(path[1]) && path[2] && !is_separator(path[2]);
+    return is_separator(path[0]) ||
+           (drive >= 'a' && drive <= 'z' && path[1] == ':' && is_separator(path[2]));
 }

@@ -93,6 +93,20 @@ unsigned test_threads(void)
     return count_entries("/proc/self/task");
 }
 
+unsigned test_mapped(const char *part)
+{
+    FILE *const maps = fopen("/proc/self/maps", "r");
+    char line[1024];
+    unsigned count = 0;
+
+    if (!maps)
+        test_fail(__FILE__, __LINE__, "/proc/self/maps: %s", strerror(errno));
+    while (fgets(line, sizeof(line), maps))
+        count += strstr(line, part) != NULL;
+    fclose(maps);
+    return count;
+}
+
 int test_in_child(int (*what)(void *arg), void *arg)
 {
     int status;

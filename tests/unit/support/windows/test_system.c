@@ -51,13 +51,14 @@ void test_system_make_dir(char *buf, size_t cap, const char *base)
     char temporary[MAX_PATH];
 
     if (!base || strlen(base) > 24) {
-        GetTempPathA(sizeof(temporary), temporary);
+        const DWORD len = GetTempPathA(sizeof(temporary), temporary);
+        temporary[len > 3 ? len - 1 : len] = '\0'; /* it ends with a backslash */
         base = temporary;
     }
     for (unsigned i = 0; i < 1000; i++) {
         LARGE_INTEGER now;
         QueryPerformanceCounter(&now);
-        snprintf(buf, cap, "%s\\pt-%lx-%x", base, (unsigned long)GetCurrentProcessId(),
+        snprintf(buf, cap, "%s/pt-%lx-%x", base, (unsigned long)GetCurrentProcessId(),
                  (unsigned)now.LowPart + i);
         if (CreateDirectoryA(buf, NULL))
             return;
@@ -101,6 +102,22 @@ unsigned test_threads(void)
         test_fail(__FILE__, __LINE__, "threads: error %lu", (unsigned long)GetLastError());
     for (BOOL more = Thread32First(snapshot, &entry); more; more = Thread32Next(snapshot, &entry))
         count += entry.th32OwnerProcessID == GetCurrentProcessId();
+    CloseHandle(snapshot);
+    return count;
+}
+
+unsigned test_mapped(const char *part)
+{
+    const HANDLE snapshot = CreateToolhelp32Snapshot(TH32CS_SNAPMODULE, 0);
+    MODULEENTRY32 entry = {.dwSize = sizeof(entry)};
+    wchar_t wide[MAX_PATH];
+    unsigned count = 0;
+
+    if (snapshot == INVALID_HANDLE_VALUE)
+        test_fail(__FILE__, __LINE__, "modules: error %lu", (unsigned long)GetLastError());
+    MultiByteToWideChar(CP_UTF8, 0, part, -1, wide, MAX_PATH);
+    for (BOOL more = Module32FirstW(snapshot, &entry); more; more = Module32NextW(snapshot, &entry))
+        count += wcsstr(entry.szExePath, wide) != NULL;
     CloseHandle(snapshot);
     return count;
 }

@@ -3,46 +3,40 @@
  * A module whose thread returns into its code after its end: what staying mapped is for. No module
  * may do this.
  */
-#include "fixture.h"
+#include "../fixture.h"
 
-#include <pthread.h>
-#include <unistd.h>
+#include <process.h>
+#include <windows.h>
 
-/* Lives until the context ends; the thread keeps the two ends of the pipe itself. */
 struct instance {
     const struct pipc_host *host;
-    int write_fd;
+    HANDLE end;
 };
 
-static void *run(void *arg)
+static unsigned __stdcall run(void *arg)
 {
-    const int fd = (int)(intptr_t)arg;
-    char byte;
-
-    /* The end of the pipe comes with the end of the instance. */
-    while (read(fd, &byte, 1) > 0)
-        continue;
-    close(fd);
-    return NULL;
+    /* The event comes with the end of the instance, and is the thread's from then on. */
+    WaitForSingleObject(arg, INFINITE);
+    CloseHandle(arg);
+    return 0;
 }
 
 static pipc_result start(const struct pipc_host *host, const struct pipc_option_value *values,
                          uint32_t value_count, void **ret_self, struct pipc_error *err)
 {
     struct instance *const self = host->alloc(host, sizeof(*self));
-    pthread_t thread;
-    int ends[2];
 
     (void)values;
     (void)value_count;
     (void)err;
-    if (!self || pipe(ends) != 0)
+    if (!self)
         return PIPC_ERR_MODULE_INIT;
-    if (pthread_create(&thread, NULL, run, (void *)(intptr_t)ends[0]) != 0)
-        return PIPC_ERR_MODULE_INIT;
-    pthread_detach(thread);
     self->host = host;
-    self->write_fd = ends[1];
+    self->end = CreateEventW(NULL, TRUE, FALSE, NULL);
+    const uintptr_t thread = _beginthreadex(NULL, 0, run, self->end, 0, NULL);
+    if (!thread)
+        return PIPC_ERR_MODULE_INIT;
+    CloseHandle((HANDLE)thread);
     *ret_self = self;
     return PIPC_OK;
 }
@@ -51,7 +45,7 @@ static void end(void *self)
 {
     const struct instance *const i = self;
 
-    close(i->write_fd);
+    SetEvent(i->end);
     i->host->free(i->host, self);
 }
 
@@ -59,4 +53,4 @@ static void end(void *self)
 #define FIXTURE_CODE 702
 #define FIXTURE_INIT start
 #define FIXTURE_FINI end
-#include "fixture_codec.h"
+#include "../fixture_codec.h"
