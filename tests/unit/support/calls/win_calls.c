@@ -172,14 +172,13 @@ WRAP(K, HANDLE, CreateFileW,
      note_file(name, access, share, attributes, disposition, flags));
 WRAP(K, BOOL, SetNamedPipeHandleState, (HANDLE pipe, DWORD *mode, DWORD *count, DWORD *ms),
      (pipe, mode, count, ms), FALSE, NOTHING);
-WRAP(K, BOOL, ReadFile,
-     (HANDLE file, void *bytes, DWORD len, DWORD *moved, OVERLAPPED *overlapped),
+WRAP(K, BOOL, ReadFile, (HANDLE file, void *bytes, DWORD len, DWORD *moved, OVERLAPPED *overlapped),
      (file, bytes, len, moved, overlapped), FALSE, NOTHING);
 WRAP(K, BOOL, WriteFile,
      (HANDLE file, const void *bytes, DWORD len, DWORD *moved, OVERLAPPED *overlapped),
      (file, bytes, len, moved, overlapped), FALSE, NOTHING);
 WRAP(K, HANDLE, CreateEventW,
-     (SECURITY_ATTRIBUTES *attributes, BOOL manual, BOOL initial, const wchar_t *name),
+     (SECURITY_ATTRIBUTES * attributes, BOOL manual, BOOL initial, const wchar_t *name),
      (attributes, manual, initial, name), NULL, note_event(attributes, manual, initial, name));
 WRAP("advapi32.dll", BOOL, OpenProcessToken, (HANDLE process, DWORD access, HANDLE *token),
      (process, access, token), FALSE, NOTHING);
