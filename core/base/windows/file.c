@@ -74,7 +74,7 @@ static pipc_result read_all(struct reading *r, HANDLE file, struct pipc_error *e
         DWORD n = 0;
         if (!ReadFile(file, r->bytes + r->len, room > INT32_MAX ? INT32_MAX : (DWORD)room, &n,
                       NULL))
-            return fail_code(err, r->path, "cannot be read", GetLastError());
+            return fail_code(err, r->path, "cannot be read", GetLastError()); /* LCOV_EXCL_LINE */
         if (n == 0)
             break;
         r->len += n;

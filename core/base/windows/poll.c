@@ -78,24 +78,35 @@ static pipc_result wait_group(const struct group *group, uint64_t deadline_ns, u
     return PIPC_OK;
 }
 
-/* More handles than the system waits for at once: all groups are looked at, then one after the
- * other is waited for a little. */
+static void look_at_all(struct pipci_poll *polls, uint32_t count, uint32_t *ready)
+{
+    struct group group;
+
+    for (uint32_t from = 0; from < count;) {
+        from = next_group(polls, count, from, &group);
+        *ready += look(&group, 0);
+    }
+}
+
+/* More handles than the system waits for at once: all are looked at, then one group after the other
+ * is waited for a little. */
 static pipc_result wait_in_turn(struct pipci_poll *polls, uint32_t count, uint64_t deadline_ns,
                                 uint32_t *ready)
 {
-    for (uint32_t from = 0, turn = 0;; turn++) {
-        struct group group;
-        uint64_t until = PIPC_NOW;
+    pipc_result result = PIPC_OK;
 
+    for (uint32_t from = 0; result == PIPC_OK;) {
+        struct group group;
+        look_at_all(polls, count, ready);
+        if (*ready || pipci_deadline_passed(deadline_ns))
+            break;
         from = next_group(polls, count, from < count ? from : 0, &group);
-        if (turn >= (count + PIPCI_WAIT_MAX - 1) / PIPCI_WAIT_MAX)
-            until = pipci_deadline_min(deadline_ns, pipci_clock_ns() + GROUP_SLICE_NS);
-        const pipc_result result = wait_group(&group, until, ready);
-        if (result != PIPC_OK)
-            return result;
-        if (from >= count && (*ready || (until != PIPC_NOW && pipci_deadline_passed(deadline_ns))))
-            return PIPC_OK;
+        result = wait_group(
+            &group, pipci_deadline_min(deadline_ns, pipci_clock_ns() + GROUP_SLICE_NS), ready);
+        if (*ready)
+            break;
     }
+    return result;
 }
 
 pipc_result pipci_poll(struct pipci_poll *polls, uint32_t count, uint64_t deadline_ns,

@@ -8,24 +8,17 @@
 
 #include <windows.h>
 
-#include <aclapi.h>
 #include <sddl.h>
 
 void test_set_rights(const char *path, const char *sddl)
 {
     PSECURITY_DESCRIPTOR descriptor = NULL;
-    BOOL present, defaulted;
-    PACL list = NULL;
-    char copy[MAX_PATH];
 
-    snprintf(copy, sizeof(copy), "%s", path);
     CHECK(ConvertStringSecurityDescriptorToSecurityDescriptorA(sddl, SDDL_REVISION_1, &descriptor,
                                                                NULL));
-    CHECK(GetSecurityDescriptorDacl(descriptor, &present, &list, &defaulted) && present);
-    CHECK_EQ(SetNamedSecurityInfoA(copy, SE_FILE_OBJECT,
-                                   DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
-                                   NULL, NULL, list, NULL),
-             ERROR_SUCCESS);
+    /* Sets the list as it is; SetNamedSecurityInfo may add what the folder hands down. */
+    CHECK(SetFileSecurityA(path, DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
+                           descriptor));
     LocalFree(descriptor);
 }
 

@@ -5,7 +5,7 @@
 #ifndef PIPC_TOOL_PROVIDER_LIVE_H
 #define PIPC_TOOL_PROVIDER_LIVE_H
 
-#include "live/cgroups.h"
+#include "../live/cgroups.h"
 
 #include <pipc/codecs/apps_lookup.h>
 #include <pipc/codecs/cgroups_lookup.h>

@@ -6,7 +6,7 @@
  */
 #include "provider_live.h"
 
-#include "provider.h"
+#include "../provider.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
  */
 #include "provider_live.h"
 
-#include "live/processes.h"
+#include "../live/processes.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
