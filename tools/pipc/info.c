@@ -44,6 +44,7 @@ static const struct {
                         {PIPC_TRAIT_ONE_OUTSTANDING, "one-outstanding"},
                         {PIPC_TRAIT_WAIT_HANDLE, "wait-handle"},
                         {PIPC_TRAIT_WRITE_IN_PLACE, "write-in-place"},
+                        {PIPC_TRAIT_WHOLE_HANDSHAKE, "whole-handshake"},
                         {PIPC_TRAIT_PEER_CREDENTIALS, "peer-credentials"},
                         {PIPC_TRAIT_ADOPT, "adopt"}},
   codec_traits[] = {{PIPC_CODEC_BATCH, "batch"},

@@ -7,6 +7,12 @@
  */
 #include "np.h"
 
+static bool make_event(HANDLE *ret_event)
+{
+    *ret_event = CreateEventW(NULL, TRUE, FALSE, NULL);
+    return *ret_event != NULL;
+}
+
 /* A channel without a pipe; its maker puts one in. */
 pipc_result np_channel_make(const struct np_instance *instance, uint32_t role,
                             const struct np_name *name, struct np_channel **ret_channel,
@@ -22,10 +28,7 @@ pipc_result np_channel_make(const struct np_instance *instance, uint32_t role,
     c->role = role;
     c->packet = instance->packet_size;
     c->name = *name;
-    c->stop = CreateEventW(NULL, TRUE, FALSE, NULL);
-    c->read.event = CreateEventW(NULL, TRUE, FALSE, NULL);
-    c->write.event = CreateEventW(NULL, TRUE, FALSE, NULL);
-    if (!c->stop || !c->read.event || !c->write.event) {
+    if (!make_event(&c->stop) || !make_event(&c->read.event) || !make_event(&c->write.event)) {
         const pipc_result result = np_fail(host, err, PIPC_ERR_ALLOC, GetLastError(),
                                            "%s: no events for a connection", name->text);
         np_close(c, 0);

@@ -67,16 +67,19 @@ static void stop_flush(const struct np_channel *channel, HANDLE done)
     }
 }
 
-static void flush(struct np_channel *channel, const struct pipc_wait *wait)
+/* False: there was no thread for it. */
+static bool flush(struct np_channel *channel, const struct pipc_wait *wait)
 {
     struct flush flush = {channel->pipe, CreateEventW(NULL, TRUE, FALSE, NULL)};
+    const bool begun = flush.done && TrySubmitThreadpoolCallback(run_flush, &flush, NULL);
 
-    if (flush.done && TrySubmitThreadpoolCallback(run_flush, &flush, NULL)) {
+    if (begun) {
         wait_flushed(channel, wait, flush.done);
         stop_flush(channel, flush.done);
     }
     if (flush.done)
         (void)CloseHandle(flush.done);
+    return begun;
 }
 
 void np_finish(void *channel, const struct pipc_wait *wait)
@@ -86,6 +89,6 @@ void np_finish(void *channel, const struct pipc_wait *wait)
     if (c->role != PIPC_ROLE_SERVER || !c->unread || c->ended || np_interrupted(c) ||
         np_wait_enter(wait) != PIPC_OK || (wait && wait->deadline_ns == PIPC_NOW))
         return;
-    flush(c, wait);
-    c->unread = false; /* it has been read, or there was time for that */
+    if (flush(c, wait))
+        c->unread = false; /* it has been read, or there was time for that */
 }

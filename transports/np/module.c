@@ -19,7 +19,8 @@ static const struct pipc_option options[PIPC_NP_OPTION_COUNT] = {
 
 static const struct pipc_transport_ops ops = {
     .size = sizeof(struct pipc_transport_ops),
-    .traits = PIPC_TRAIT_BASELINE | PIPC_TRAIT_WAIT_HANDLE | PIPC_TRAIT_PEER_CREDENTIALS,
+    .traits = PIPC_TRAIT_BASELINE | PIPC_TRAIT_WAIT_HANDLE | PIPC_TRAIT_PEER_CREDENTIALS |
+              PIPC_TRAIT_WHOLE_HANDSHAKE,
     .listen = np_listen,
     .accept = np_accept,
     .connect = np_connect,
