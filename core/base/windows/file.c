@@ -218,3 +218,13 @@ bool pipci_path_is_absolute(const char *path)
     return is_separator(path[0]) ||
            (drive >= 'a' && drive <= 'z' && path[1] == ':' && is_separator(path[2]));
 }
+
+const char *pipci_path_base(const char *path)
+{
+    const char *base = path;
+
+    for (const char *at = path; *at; at++)
+        if (is_separator(*at) || *at == ':')
+            base = at + 1;
+    return base;
+}

@@ -226,6 +226,14 @@ TEST(base_path, absolute_has_a_drive_or_a_root)
         CHECK_MSG(!pipci_path_is_absolute(relative[i]), "%s", relative[i]);
 }
 
+TEST(base_path, base_is_behind_the_last_separator)
+{
+    CHECK_STR(pipci_path_base("C:\\a/b\\np.dll"), "np.dll");
+    CHECK_STR(pipci_path_base("C:np.dll"), "np.dll");
+    CHECK_STR(pipci_path_base("np.dll"), "np.dll");
+    CHECK_STR(pipci_path_base("a\\"), "");
+}
+
 /* ---- texts ---- */
 
 TEST(base_text, path_becomes_utf16_with_backslashes_and_back)

@@ -73,6 +73,13 @@ void system_leave(int code)
     abort();
 }
 
+static void slashes_turn(char *path)
+{
+    for (; *path; path++)
+        if (*path == '\\')
+            *path = '/';
+}
+
 const char *system_own_path(void)
 {
     static char self[4096];
@@ -82,9 +89,7 @@ const char *system_own_path(void)
     if (len == 0 || len >= 2048 ||
         WideCharToMultiByte(CP_UTF8, 0, wide, -1, self, sizeof(self), NULL, NULL) <= 0)
         return NULL;
-    for (char *c = self; *c; c++)
-        if (*c == '\\')
-            *c = '/';
+    slashes_turn(self);
     return self;
 }
 
@@ -102,8 +107,11 @@ bool system_whole_path(const char *path, char *buf, size_t len)
         return snprintf(buf, len, "%s", path) < (int)len;
     const DWORD used = GetFullPathNameW(wide, 2048, whole, NULL);
     free(wide);
-    return used > 0 && used < 2048 &&
-           WideCharToMultiByte(CP_UTF8, 0, whole, -1, buf, (int)len, NULL, NULL) > 0;
+    if (used == 0 || used >= 2048 ||
+        WideCharToMultiByte(CP_UTF8, 0, whole, -1, buf, (int)len, NULL, NULL) <= 0)
+        return false;
+    slashes_turn(buf);
+    return true;
 }
 
 /* Where services are found is a text here: one for all users of the machine. */

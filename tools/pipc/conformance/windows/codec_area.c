@@ -6,14 +6,11 @@
  * The pages of an area are mapped twice, once to write and once to read, each between two pages
  * that cannot be touched. Single-threaded.
  */
-#include "codec_kit.h"
+#include "../codec_kit.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include <windows.h>
 
 /* The sample under test and the input that was put last, for the report of a crash. */
 static struct {
@@ -24,33 +21,46 @@ static struct {
 
 static size_t page_size(void)
 {
-    return (size_t)sysconf(_SC_PAGESIZE);
+    SYSTEM_INFO info;
+
+    GetSystemInfo(&info);
+    return info.dwPageSize;
 }
 
-/* Maps the pages of `fd` with a page on each side that cannot be touched. */
-static unsigned char *map_guarded(int fd, size_t size, int protection)
+/* Maps a view between two places where nothing can be: it is put into the middle of addresses that
+ * were reserved for it, and those in front and behind are reserved again. */
+static unsigned char *map_guarded(HANDLE memory, size_t size, DWORD access)
 {
-    const size_t page = page_size();
-    unsigned char *const all =
-        mmap(NULL, size + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const size_t unit = 65536; /* views begin at multiples of this */
 
-    if (all == MAP_FAILED ||
-        mmap(all + page, size, protection, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
-        kit_skip("no guarded memory: %s", strerror(errno));
-    return all + page;
+    for (int tries = 0; tries < 100; tries++) {
+        unsigned char *const all = VirtualAlloc(NULL, size + 3 * unit, MEM_RESERVE, PAGE_NOACCESS);
+        if (!all || !VirtualFree(all, 0, MEM_RELEASE))
+            break;
+        unsigned char *const view = MapViewOfFileEx(memory, access, 0, 0, size, all + unit);
+        if (!view)
+            continue;
+        const size_t behind = (size + unit - 1) / unit * unit;
+        if (VirtualAlloc(all, unit, MEM_RESERVE, PAGE_NOACCESS) &&
+            VirtualAlloc(view + behind, unit, MEM_RESERVE, PAGE_NOACCESS))
+            return view;
+        UnmapViewOfFile(view);
+    }
+    kit_skip("no guarded memory: error %lu", (unsigned long)GetLastError());
 }
 
 void area_open(struct area *area, size_t size)
 {
     const size_t page = page_size(), whole = (size + page - 1) / page * page;
-    const int fd = memfd_create("pipc-conformance", MFD_CLOEXEC);
+    const HANDLE memory =
+        CreateFileMappingW(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, (DWORD)whole, NULL);
 
-    if (fd < 0 || ftruncate(fd, (off_t)whole) != 0)
-        kit_skip("no guarded memory: %s", strerror(errno));
-    area->write = map_guarded(fd, whole, PROT_READ | PROT_WRITE);
-    area->read = map_guarded(fd, whole, PROT_READ);
+    if (!memory)
+        kit_skip("no guarded memory: error %lu", (unsigned long)GetLastError());
+    area->write = map_guarded(memory, whole, FILE_MAP_WRITE);
+    area->read = map_guarded(memory, whole, FILE_MAP_READ);
     area->size = whole;
-    close(fd);
+    CloseHandle(memory);
 }
 
 static const unsigned char *put(struct area *area, size_t at, const void *bytes, size_t len)
@@ -111,12 +121,13 @@ bool area_kept(const struct area *area, size_t cap, unsigned char fill)
 
 static void say(const char *text, size_t len)
 {
-    if (write(STDOUT_FILENO, text, len) < 0)
-        _exit(KIT_EXIT_FAILED);
+    DWORD written;
+
+    (void)WriteFile(GetStdHandle(STD_OUTPUT_HANDLE), text, (DWORD)len, &written, NULL);
 }
 
-/* Shows what was under test, then lets the signal do what it does. Safe inside a signal handler. */
-static void on_crash(int number)
+/* Shows what was under test, then lets the exception end the process. */
+static LONG WINAPI on_crash(EXCEPTION_POINTERS *exception)
 {
     static const char digits[] = "0123456789abcdef";
 
@@ -130,8 +141,8 @@ static void on_crash(int number)
     for (size_t i = 0; shown.bytes && i < shown.len && i < 512; i++)
         say((const char[]){digits[shown.bytes[i] >> 4], digits[shown.bytes[i] & 15]}, 2);
     say("\n", 1);
-    (void)signal(number, SIG_DFL);
-    (void)raise(number);
+    TerminateProcess(GetCurrentProcess(), exception->ExceptionRecord->ExceptionCode);
+    return EXCEPTION_CONTINUE_SEARCH;
 }
 
 void area_show(const char *sample)
@@ -141,9 +152,6 @@ void area_show(const char *sample)
 
 void area_report_crashes(void)
 {
-    struct sigaction action = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND};
-
     (void)fflush(stdout);
-    for (unsigned i = 0; i < 3; i++)
-        (void)sigaction((const int[]){SIGSEGV, SIGBUS, SIGABRT}[i], &action, NULL);
+    SetUnhandledExceptionFilter(on_crash);
 }

@@ -2,7 +2,7 @@
  *
  * What this process holds of the system, read from /proc. See usage.h.
  */
-#include "usage.h"
+#include "../usage.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -63,7 +63,7 @@ void kit_usage_same(const struct kit *kit, const struct kit_usage *before, const
                   now.threads, before->threads);
 }
 
-void kit_descriptors(int ret_list[KIT_DESCRIPTORS_MAX])
+void kit_descriptors(pipc_handle ret_list[KIT_DESCRIPTORS_MAX])
 {
     DIR *const dir = opendir("/proc/self/fd");
     size_t count = 0;
@@ -78,27 +78,27 @@ void kit_descriptors(int ret_list[KIT_DESCRIPTORS_MAX])
         closedir(dir);
 }
 
-static bool listed(const int *list, int fd)
+static bool listed(const pipc_handle *list, pipc_handle fd)
 {
     while (*list >= 0 && *list != fd)
         list++;
     return *list == fd;
 }
 
-void kit_descriptors_check(const int before[KIT_DESCRIPTORS_MAX])
+void kit_descriptors_check(const pipc_handle before[KIT_DESCRIPTORS_MAX])
 {
-    int now[KIT_DESCRIPTORS_MAX];
+    pipc_handle now[KIT_DESCRIPTORS_MAX];
     char link[64], target[256];
 
     kit_descriptors(now);
     for (size_t i = 0; now[i] >= 0; i++) {
-        if (listed(before, now[i]) || (fcntl(now[i], F_GETFD) & FD_CLOEXEC))
+        if (listed(before, now[i]) || (fcntl((int)now[i], F_GETFD) & FD_CLOEXEC))
             continue;
-        snprintf(link, sizeof(link), "/proc/self/fd/%d", now[i]);
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", (int)now[i]);
         const ssize_t len = readlink(link, target, sizeof(target) - 1);
         target[len > 0 ? len : 0] = 0;
         kit_fail(__FILE__, __LINE__, "descriptor %d (%s) stays open in programs that are started",
-                 now[i], target);
+                 (int)now[i], target);
     }
 }
 

@@ -5,7 +5,7 @@
  * The child lives until its end of the channel tells that the other one is closed, so that none is
  * left when the command dies. The main thread starts and stops sides.
  */
-#include "bench.h"
+#include "../bench.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -111,4 +111,21 @@ void side_stop(struct side *side)
         (void)poll(NULL, 0, 1);
     }
     *side = (struct side){.control = -1};
+}
+
+void side_wait_end(int control)
+{
+    char end;
+
+    while (read(control, &end, 1) > 0)
+        continue;
+}
+
+void side_signals_block(void)
+{
+    sigset_t pipe;
+
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, NULL);
 }

@@ -7,7 +7,7 @@
  * both sleep in recv. The connecting floor makes a connection for each exchange, sends the bytes of
  * a handshake both ways and closes.
  */
-#include "bench.h"
+#include "../bench.h"
 
 #include <errno.h>
 #include <pipc/wait.h>

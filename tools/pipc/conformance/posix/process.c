@@ -4,7 +4,7 @@
  *
  * The child leads a process group, so that whatever it started ends with it. The command's thread.
  */
-#include "kit.h"
+#include "../kit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -83,6 +83,16 @@ static bool child_wait(pid_t child, int fd, uint64_t end, int *ret_status,
             set.fd = -1;
     }
     return false;
+}
+
+const char *kit_signal_text(int number)
+{
+    return strsignal(number);
+}
+
+void kit_process_begin(void)
+{
+    signal(SIGPIPE, SIG_DFL); /* a module that raises it is found out */
 }
 
 bool kit_process_run(char *const *argv, uint32_t limit_s, struct kit_outcome *ret_outcome)

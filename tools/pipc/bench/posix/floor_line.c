@@ -9,7 +9,7 @@
  * between looks. Sleeping: both look once, then sleep on the number with a futex, and every publish
  * wakes.
  */
-#include "bench.h"
+#include "../bench.h"
 
 #include <linux/futex.h>
 #include <pipc/wait.h>

@@ -3,7 +3,7 @@
  * What `pipc bench` asks of the system: clocks, CPUs, and what processes have used. Linux;
  * elsewhere nothing is pinned.
  */
-#include "bench.h"
+#include "../bench.h"
 
 #include <dirent.h>
 #include <sched.h>
