@@ -51,6 +51,14 @@ void kit_skip(const char *format, ...)
     case_end(KIT_EXIT_SKIPPED, "", format, args);
 }
 
+void kit_absent(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    case_end(KIT_EXIT_ABSENT, "", format, args);
+}
+
 void kit_check_result(const char *file, int line, const char *what, pipc_result actual,
                       pipc_result expected)
 {
@@ -200,7 +208,8 @@ static const char *judge(const struct kit_case *c, const struct kit_outcome *out
                  kit_signal_text(outcome->signal));
     else if (outcome->exit_code == KIT_EXIT_OK)
         return "ok";
-    else if (outcome->exit_code == KIT_EXIT_SKIPPED && c->with == 0)
+    else if (outcome->exit_code == KIT_EXIT_ABSENT ||
+             (outcome->exit_code == KIT_EXIT_SKIPPED && c->with == 0))
         return "skipped";
     else if (outcome->exit_code == KIT_EXIT_SKIPPED)
         snprintf(why, len, "skipped, but the module claims what this case judges");

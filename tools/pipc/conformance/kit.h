@@ -45,6 +45,9 @@ _Noreturn void kit_fail(const char *file, int line, const char *format, ...)
     __attribute__((format(PIPC_PRINTF_KIND, 3, 4)));
 /* Ends the case as not possible here, with the reason (never for a claimed capability: a skipped
  * case with traits in `with` counts as failed). */
+/* The same where the system has nothing that the rule is about, so that no module can break it;
+ * then a claim changes nothing. */
+_Noreturn void kit_absent(const char *format, ...) __attribute__((format(PIPC_PRINTF_KIND, 1, 2)));
 _Noreturn void kit_skip(const char *format, ...) __attribute__((format(PIPC_PRINTF_KIND, 1, 2)));
 
 #define KIT_CHECK(cond)          ((cond) ? (void)0 : kit_fail(__FILE__, __LINE__, "not true: %s", #cond))
@@ -66,7 +69,7 @@ int kit_subject_open(const struct options *o, struct kit_subject *ret_subject);
 void kit_subject_close(struct kit_subject *subject);
 
 /* The running of one case in a child: exit codes of the child, and what became of it. */
-enum { KIT_EXIT_OK = 0, KIT_EXIT_FAILED = 1, KIT_EXIT_SKIPPED = 77 };
+enum { KIT_EXIT_OK = 0, KIT_EXIT_FAILED = 1, KIT_EXIT_SKIPPED = 77, KIT_EXIT_ABSENT = 78 };
 struct kit_outcome {
     int exit_code;   /* -1: it did not exit by itself */
     int signal;      /* that ended it, 0: none */

@@ -106,6 +106,7 @@ static void init_memory(struct kit *kit)
     if (!m->init)
         return;
     kit_values_default(m, values);
+    kit_rig_close(kit_rig_open(kit)); /* what the system makes at the first use stays */
     kit_usage_take(kit, &before);
     for (size_t n = 1;; n++) {
         struct pipc_error err = PIPC_ERROR_INIT;

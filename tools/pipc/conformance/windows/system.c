@@ -113,12 +113,12 @@ bool kit_handle_is_private(pipc_handle handle)
 void kit_signals_storm(bool on)
 {
     (void)on;
-    kit_skip("this system interrupts no calls by signals");
+    kit_absent("this system interrupts no calls by signals");
 }
 
 void kit_signals_take(void)
 {
-    kit_skip("this system has no handlers of signals that a module could change");
+    kit_absent("this system has no handlers of signals that a module could change");
 }
 
 void kit_signals_check(void) {}
@@ -215,7 +215,7 @@ kit_process kit_fork(void (*run)(void *arg), void *arg)
 void kit_child_wait(kit_process child)
 {
     TerminateProcess((HANDLE)child, 0);
-    kit_skip("this system has no forked processes");
+    kit_absent("this system has no forked processes");
 }
 
 void kit_child_kill(kit_process child)

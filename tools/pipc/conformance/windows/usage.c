@@ -104,7 +104,13 @@ void kit_usage_same(const struct kit *kit, const struct kit_usage *before, const
 {
     struct kit_usage now;
 
-    kit_usage_take(kit, &now);
+    /* Handles of threads that have ended are closed a moment later. */
+    for (int tries = 0; tries < 50; tries++) {
+        kit_usage_take(kit, &now);
+        if (now.descriptors == before->descriptors && now.threads == before->threads)
+            break;
+        Sleep(10);
+    }
     KIT_CHECK_MSG(now.descriptors == before->descriptors, "%s: %u handles are open, %u before it",
                   after_what, now.descriptors, before->descriptors);
     KIT_CHECK_MSG(now.files == before->files, "%s: %u files, %u before it", after_what, now.files,
