@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import cases
 import coverage
+import wine
 
 PROGRAM_SECONDS = 900
 FUZZ_SECONDS = 6
@@ -267,4 +268,5 @@ SUITES = {
     'fuzz-replay': fuzz_replay,
     'fuzz-short': fuzz_short,
     'coverage-gate': coverage_gate,
+    **wine.SUITES,
 }

@@ -21,8 +21,9 @@
 #include <string.h>
 
 #ifndef PIPC_PRINTF_KIND
-#define PIPC_PRINTF_KIND printf /* the build says so where the C library has two kinds of printf \
-                                 */
+#define PIPC_PRINTF_KIND                                                    \
+    printf /* the build says so where the C library has two kinds of printf \
+            */
 #endif
 
 /* Ends the test as failed. `format` says what was wrong. */

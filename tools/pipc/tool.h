@@ -13,8 +13,9 @@
 #include <stdio.h>
 
 #ifndef PIPC_PRINTF_KIND
-#define PIPC_PRINTF_KIND printf /* the build says so where the C library has two kinds of printf \
-                                 */
+#define PIPC_PRINTF_KIND                                                    \
+    printf /* the build says so where the C library has two kinds of printf \
+            */
 #endif
 
 /* Exit codes (docs/cli.md). */

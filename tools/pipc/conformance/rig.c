@@ -265,6 +265,8 @@ void kit_pair_open(struct kit_rig *rig, struct kit_pair *ret_pair)
     const uint64_t session = rig->session++;
 
     memset(ret_pair, 0, sizeof(*ret_pair));
+    if (kit_on_the_way())
+        return;
     if (!rig->listener)
         kit_rig_listen(rig);
     kit_half_connect(rig, ret_pair);

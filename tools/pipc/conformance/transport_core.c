@@ -334,7 +334,7 @@ static void flat(struct kit *kit)
             pipc_session_close(s);
         }
         kit_core_unserve(core);
-        if (round == 0) { /* what is made at the first use stays */
+        if (round < 3) { /* what is made at the first uses stays */
             kit_usage_take(kit, &before);
             before.files = files;
             blocks = core->blocks;
