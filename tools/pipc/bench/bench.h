@@ -152,6 +152,8 @@ struct contender *row_add(struct row *row, enum level level, const char *spin,
                           const struct contender_ops *ops);
 /* The floor that a contender is compared with. NULL: none. */
 const struct contender *row_floor(const struct row *row, const struct contender *c);
+/* From here on SIGINT and SIGTERM end a row with EXIT_ABORTED, and the command tidies up. */
+void rows_watch_signals(void);
 /* Waits for the sides, opens the clients, measures all rounds. -1, or an exit code with the reason
  * said. */
 int row_run(struct row *row);

@@ -406,6 +406,7 @@ int command_bench(const struct options *o)
         code = context_open(o, o->service ? o->service : scenarios[0].service, &bench.context);
     if (code >= 0)
         return code;
+    rows_watch_signals(); /* before there is anything to leave behind */
     code = base_make(&bench);
     if (code < 0) {
         code = run(&bench);

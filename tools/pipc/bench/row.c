@@ -163,11 +163,16 @@ static void on_stop(void)
         active->ops->interrupt(active);
 }
 
+static int stopped(void)
+{
+    return complain(EXIT_ABORTED, "bench: stopped by a signal");
+}
+
 static int failed(const struct row *row, const struct contender *c, const struct pipc_error *err)
 {
     progress_clear();
     if (signals_came())
-        return complain(EXIT_ABORTED, "bench: stopped by a signal");
+        return stopped();
     return fail_with(row->bench->o, err->result, exit_of(err->result), "%s over %s, %s: %s",
                      row->scenario->name, row->transport, c->name,
                      err->text[0] ? err->text : pipc_result_text(err->result));
@@ -179,9 +184,11 @@ static int sides_wait(const struct row *row)
 
     for (uint32_t i = 0; i < row->count; i++) {
         const struct contender *c = &row->contenders[i];
-        if (c->side.pid > 0 && !side_ready(&c->side, why, sizeof(why)))
-            return complain(EXIT_FAILED, "%s over %s, server of %s: %s", row->scenario->name,
-                            row->transport, c->name, why);
+        if (c->side.pid <= 0 || side_ready(&c->side, why, sizeof(why)))
+            continue;
+        return signals_came() ? stopped()
+                              : complain(EXIT_FAILED, "%s over %s, server of %s: %s",
+                                         row->scenario->name, row->transport, c->name, why);
     }
     return -1;
 }
@@ -216,6 +223,11 @@ static int rounds_run(struct row *row, struct slice *slice)
     return -1;
 }
 
+void rows_watch_signals(void)
+{
+    signals_watch(on_stop);
+}
+
 int row_run(struct row *row)
 {
     const struct bench *bench = row->bench;
@@ -226,7 +238,6 @@ int row_run(struct row *row)
         return complain(EXIT_FAILED, "no memory for the figures");
     slice->duration_ns = (uint64_t)(bench->duration_s * (double)NS_PER_S) / bench->rounds;
     slice->rate = row->rate;
-    signals_watch(on_stop);
     code = sides_wait(row);
     if (code < 0)
         code = clients_open(row);
