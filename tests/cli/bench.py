@@ -2,8 +2,8 @@
 """pipc bench: every scenario over every transport of the build, its three outputs, skips, faults."""
 import csv
 import glob
-import itertools
 import io
+import itertools
 import json
 import os
 import re

@@ -3,6 +3,8 @@
 import os
 import re
 
+from cases import long
+
 # flaw (tests/broken/codec.c): rule that must find it
 FLAWS = {
     'table': 'C-TABLE', 'samples': 'C-SAMPLES', 'accept': 'C-ACCEPT', 'walk': 'C-WALK', 'writes': 'C-WALK', 'same': 'C-SAME',
@@ -41,6 +43,7 @@ def results(done):
     return {i: 'skipped' if '# SKIP' in rest else verdict for verdict, _, i, rest in lines}
 
 
+@long
 def test_every_codec_of_the_build_passes_every_rule(case):
     for name, how in codecs(case):
         done = case.pipc('conformance', *how, timeout=120)

@@ -4,6 +4,8 @@ import concurrent.futures
 import os
 import re
 
+from cases import long
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Rules that no loadable module can break, with the reason.
 KEPT = {
@@ -49,6 +51,7 @@ def listed(case, how):
     return {line.split()[0] for line in case.pipc('conformance', *how, '--list').out.splitlines()}
 
 
+@long
 def test_every_transport_of_the_build_keeps_every_rule(case):
     for name, how in transports(case):
         done = case.pipc('conformance', *how, '--limit', 60, timeout=200)
@@ -65,6 +68,7 @@ def test_cases_follow_the_traits_that_a_transport_claims(case):
         assert ('one-outstanding' in traits) != ('T-CORE-PIPELINE' in cases), (name, traits)
 
 
+@long
 def test_transport_with_one_flaw_fails_by_the_rules_that_it_breaks(case):
     def judge(flaw):
         name, path, rules = flaw

@@ -15,7 +15,7 @@ import cases
 import coverage
 
 PROGRAM_SECONDS = 900
-FUZZ_SECONDS = 6
+FUZZ_SECONDS = 4
 
 
 class Run:
@@ -34,8 +34,9 @@ class Run:
     def wanted(self, name):
         return self.args.only in name
 
-    def each(self, work, items):
-        with ThreadPoolExecutor(self.args.jobs) as pool:
+    def each(self, work, items, at_once=1):
+        """`at_once`: programs to a CPU. What computes takes one; what mostly waits for other processes and for deadlines, more."""
+        with ThreadPoolExecutor(self.args.jobs * at_once) as pool:
             list(pool.map(work, items))
 
 
@@ -131,7 +132,7 @@ def unit(run, transports=None):
         shutil.rmtree(folder, ignore_errors=True)
     plain = run.build.name in ('tsan', 'noloader')
     names = {p: os.path.basename(p)[5:] for p in run.build.programs('tests/unit', 'test_')}
-    run.each(one, [p for p, name in names.items() if run.wanted(name) and (chosen is None or name in chosen)])
+    run.each(one, [p for p, name in names.items() if run.wanted(name) and (chosen is None or name in chosen)], 2)
 
 
 def scripts(run, folder, shm=None):
@@ -156,7 +157,7 @@ def scripts(run, folder, shm=None):
         run.report.add(f'{run.build.name}/{name}', int(good), int(not good and not skipped), skipped,
                        time.monotonic() - begin, output + found, [reason.group(1)] if skipped and reason else [])
         shutil.rmtree(work, ignore_errors=True)
-    run.each(one, [c for c in found if run.wanted(c[2])])
+    run.each(one, [c for c in found if run.wanted(c[2])], 4)
 
 
 def checks(run):
