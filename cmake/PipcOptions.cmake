@@ -15,7 +15,9 @@ option(PIPC_COVERAGE "instrument for lcov" OFF)
 option(PIPC_LTO "link-time optimisation of library and modules in Release builds (gcc)" ON)
 option(PIPC_STATIC_PROGRAMS "link programs statically (no loader)" OFF)
 set(PIPC_SANITIZE "" CACHE STRING "sanitizers: address (with leak and undefined), thread, or empty")
-set(PIPC_MODULE_DIR "${CMAKE_INSTALL_PREFIX}/lib/pipc" CACHE STRING "directory of loadable modules that the library has compiled in")
+include(GNUInstallDirs)
+set(PIPC_INSTALL_MODULEDIR ${CMAKE_INSTALL_LIBDIR}/pipc CACHE STRING "where modules are installed, below the prefix")
+set(PIPC_MODULE_DIR "${CMAKE_INSTALL_PREFIX}/${PIPC_INSTALL_MODULEDIR}" CACHE STRING "directory of loadable modules that the library has compiled in")
 
 # The library's own default of transports and carrier (docs/config.md 2.1); the core gets it in a generated file.
 if(WIN32)
