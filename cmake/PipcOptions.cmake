@@ -17,7 +17,7 @@ option(PIPC_STATIC_PROGRAMS "link programs statically (no loader)" OFF)
 set(PIPC_SANITIZE "" CACHE STRING "sanitizers: address (with leak and undefined), thread, or empty")
 include(GNUInstallDirs)
 set(PIPC_INSTALL_MODULEDIR ${CMAKE_INSTALL_LIBDIR}/pipc CACHE STRING "where modules are installed, below the prefix")
-set(PIPC_MODULE_DIR "${CMAKE_INSTALL_PREFIX}/${PIPC_INSTALL_MODULEDIR}" CACHE STRING "directory of loadable modules that the library has compiled in")
+set(PIPC_FIXED_MODULE_DIR "" CACHE STRING "directory of modules compiled into the library; empty: the installed one, seen from the shared library")
 
 # The library's own default of transports and carrier (docs/config.md 2.1); the core gets it in a generated file.
 if(WIN32)
