@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import cases
 import coverage
+import packaging
 
 PROGRAM_SECONDS = 900
 FUZZ_SECONDS = 4
@@ -255,6 +256,12 @@ def coverage_gate(run):
     run.report.add('coverage/coverage-gate', int(good), int(not good), 0, time.monotonic() - begin, text)
 
 
+def install(run):
+    """What is installed and packed, and projects that use it."""
+    if packaging.prepare(run, execute):
+        scripts(run, 'install')
+
+
 SUITES = {
     'checks': checks,
     'tidy': tidy,
@@ -268,4 +275,5 @@ SUITES = {
     'fuzz-replay': fuzz_replay,
     'fuzz-short': fuzz_short,
     'coverage-gate': coverage_gate,
+    'install': install,
 }
