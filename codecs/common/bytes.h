@@ -69,9 +69,13 @@ static inline void bytes_copy(void *to, const void *from, size_t len)
         memcpy(to, from, len);
 }
 
-/* A handler struct as the caller gave it is usable: there, and not older than what is read of it.
- */
-#define BYTES_HANDLER_OK(handler) ((handler) && (handler)->size >= sizeof(*(handler)))
+/* A callback of a handler struct as the caller gave it, who may have been built with an older or a
+ * later header: the struct is there, its size covers the callback, and it is not NULL. */
+#define BYTES_HANDLER_HAS(handler, callback)                                         \
+    ((handler) &&                                                                    \
+     (handler)->size >=                                                              \
+         offsetof(__typeof__(*(handler)), callback) + sizeof((handler)->callback) && \
+     (handler)->callback)
 
 /* Fills the outcome of a dispatch, never more bytes than its reader made room for. Returns
  * `result`. */

@@ -42,8 +42,7 @@ pipc_result pipcm_increment_dispatch(const struct pipc_dispatch *dispatch,
     pipc_result r = pipcm_increment_decode(dispatch->request, dispatch->request_len, &value);
     if (r != PIPC_OK)
         return bytes_dispatched(ret, r, PIPC_STAGE_REQUEST, 0, 0);
-    if (!BYTES_HANDLER_OK(h) || !h->increment ||
-        !h->increment(h->user, dispatch->from, value, &answer))
+    if (!BYTES_HANDLER_HAS(h, increment) || !h->increment(h->user, dispatch->from, value, &answer))
         return bytes_dispatched(ret, PIPC_ERR_HANDLER_FAILED, PIPC_STAGE_CALLBACK, 0, 0);
     size_t len;
     r = pipcm_increment_encode(answer, dispatch->response, dispatch->response_cap, &len);
@@ -100,7 +99,7 @@ static pipc_result uniform_dispatch(const struct pipc_dispatch *dispatch, uint32
     const struct pipc_increment_handler *h = dispatch->handler;
     const unsigned char *in = dispatch->request;
     unsigned char *out = dispatch->response;
-    if (!BYTES_HANDLER_OK(h) || !h->increment)
+    if (!BYTES_HANDLER_HAS(h, increment))
         return bytes_dispatched(ret, PIPC_ERR_HANDLER_FAILED, PIPC_STAGE_CALLBACK, 0, 0);
     for (uint32_t i = 0; i < count; i++) {
         uint64_t answer = 0;

@@ -19,6 +19,10 @@
 #define PIPCI_PRINTF(f, a)
 #endif
 
+/* A struct that begins with its size has this member: callers and modules may have been built with
+ * shorter or longer ones. */
+#define PIPCI_HAS(ptr, member) \
+    ((ptr)->size >= offsetof(__typeof__(*(ptr)), member) + sizeof((ptr)->member))
 #define PIPCI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* ---- memory: every allocation of the core goes through one of these ---- */

@@ -215,13 +215,13 @@ static pipc_result last_look(struct pipc_session *s, struct pipc_message *ret_me
 {
     const struct pipc_wait now = pipci_wait_make(PIPC_NOW, PIPC_NO_HANDLE, NULL);
 
-    struct pipc_message found = *ret_message;
+    struct pipc_message found = {.size = sizeof(found)};
 
     s->last_look = false;
     s->out.pending = false;
     if (receive(s, &now, &now, 0, &found, NULL) != PIPC_OK)
         return pipci_session_say_broken(s, err);
-    *ret_message = found;
+    pipci_out_copy(ret_message, &found, sizeof(found));
     return PIPC_OK;
 }
 
@@ -242,7 +242,7 @@ static pipc_result receive_checked(struct pipc_session *session, const struct pi
                                    const struct pipc_wait *rest, uint64_t message_timeout_ms,
                                    struct pipc_message *ret_message, struct pipc_error *err)
 {
-    if (!session || !ret_message || ret_message->size < sizeof(*ret_message) ||
+    if (!session || !ret_message || !PIPCI_HAS(ret_message, reserved) ||
         message_timeout_ms == PIPC_NOW)
         return pipci_fail(err, PIPC_ERR_BAD_PARAM, 0,
                           "receive: session or message is missing, or the time for a message is "

@@ -226,7 +226,7 @@ pipc_result pipci_session_send_wait(struct pipc_session *session,
 {
     pipc_result result;
 
-    if (!session || !message || message->size < sizeof(*message))
+    if (!session || !message || !PIPCI_HAS(message, reserved))
         return pipci_fail(err, PIPC_ERR_BAD_PARAM, 0, "send: session or message is missing");
     result = check_send(session, message, err);
     if (result != PIPC_OK)
@@ -251,7 +251,7 @@ pipc_result pipc_session_send(struct pipc_session *session, const struct pipc_me
 
     /* A packet hardly ever has to wait, so the clock is read when it has to. */
     if (timeout_ms && abort == PIPC_NO_HANDLE && session && message &&
-        message->size >= sizeof(*message) && is_one_packet(session, message)) {
+        PIPCI_HAS(message, reserved) && is_one_packet(session, message)) {
         const pipc_result result = pipci_session_send_wait(session, message, &wait, err);
         if (result != PIPC_ERR_TIMEOUT || timeout_ms == PIPC_NOW ||
             session->state == PIPC_SESSION_BROKEN)
