@@ -276,4 +276,5 @@ SUITES = {
     'fuzz-short': fuzz_short,
     'coverage-gate': coverage_gate,
     'install': install,
+    'abi': lambda run: scripts(run, 'abi'),
 }
