@@ -4,6 +4,10 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(templates ${PROJECT_SOURCE_DIR}/cmake/install)
+set(PIPC_PACKAGE_library libpipc0)
+set(PIPC_PACKAGE_modules pipc-modules)
+set(PIPC_PACKAGE_dev libpipc-dev)
+set(PIPC_PACKAGE_tools pipc)
 set(packagedir ${CMAKE_INSTALL_LIBDIR}/cmake/PluginIPC)
 
 get_property(includes GLOBAL PROPERTY PIPC_MODULE_INCLUDES)
@@ -53,14 +57,26 @@ install(FILES ${PROJECT_BINARY_DIR}/pipc.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/
 
 if(TARGET pipc_tool)
   install(TARGETS pipc_tool RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
+  install(FILES ${PROJECT_SOURCE_DIR}/tools/pipc/completion.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+    RENAME pipc COMPONENT tools)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/examples/systemd DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT tools)
 endif()
+install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT dev)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/examples/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT dev
+  PATTERN systemd EXCLUDE)
+foreach(component library modules dev tools)
+  install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${PIPC_PACKAGE_${component}} RENAME copyright
+    COMPONENT ${component})
+endforeach()
+
+include(PipcMan)
 
 configure_file(${templates}/uninstall.cmake.in ${PROJECT_BINARY_DIR}/uninstall.cmake @ONLY)
 add_custom_target(uninstall COMMAND ${CMAKE_COMMAND} -P ${PROJECT_BINARY_DIR}/uninstall.cmake)
 
 # All that an installation needs, without tests: cmake --build build/release --target product && cmake --install build/release
 set(product pipc_static ${files})
-foreach(target pipc pipc_tool)
+foreach(target pipc pipc_tool man)
   if(TARGET ${target})
     list(APPEND product ${target})
   endif()

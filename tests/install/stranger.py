@@ -73,7 +73,7 @@ def system(case):
 
 
 def inside(case, place, *words):
-    return done(case.run(['chroot', place, *words], env={'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C'}, timeout=300))
+    return done(case.run(['chroot', place, 'env', '-i', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL=C', *words], timeout=300))
 
 
 def leftovers(place):

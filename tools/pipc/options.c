@@ -154,8 +154,10 @@ static void help(void)
             continue;
         snprintf(left, sizeof(left), "--%s %s", rows[i].name,
                  rows[i].argument ? rows[i].argument : "");
-        printf("  %-30s %s%s%s%s\n", left, rows[i].help, rows[i].commands ? " (" : "",
-               rows[i].commands ? rows[i].commands + 1 : "", rows[i].commands ? "\b)" : "");
+        /* The list has a blank at both ends. */
+        const char *const list = rows[i].commands ? rows[i].commands + 1 : "";
+        printf("  %-30s %s%s%.*s%s\n", left, rows[i].help, *list ? " (" : "",
+               *list ? (int)strlen(list) - 1 : 0, list, *list ? ")" : "");
     }
     printf("  %-30s %s\n", "--version", "versions of the product, of the ABIs and of the wire");
 }
