@@ -2,6 +2,7 @@
 """The suite `install`: what the build tree installs and packs is made once, then the cases of tests/install look at it.
 
 PIPC_TEST_PREFIX  tree of cmake --install
+PIPC_TEST_EXAMPLES  the examples of docs/examples, built against it
 PIPC_TEST_DEBS    folder of .deb files, in builds that are packed
 PIPC_TEST_ROOT    those, unpacked into an empty folder"""
 import glob
@@ -16,6 +17,12 @@ def make(run, execute):
     prefix, debs, root = (os.path.join(run.tmp, name) for name in ('prefix', 'debs', 'root'))
     run.env['PIPC_TEST_PREFIX'] = prefix
     yield 'install', *execute(['cmake', '--install', run.build.dir, '--prefix', prefix], run.env)
+    # The examples are a project of somebody else, built once for all cases.
+    examples = os.path.join(run.tmp, 'examples')
+    run.env['PIPC_TEST_EXAMPLES'] = examples
+    yield 'examples-configure', *execute(['cmake', '-S', prefix + '/share/doc/pipc/examples', '-B', examples, f'-DCMAKE_PREFIX_PATH={prefix}',
+                                          '-DCMAKE_C_FLAGS=-Wall -Wextra -Werror'], run.env)
+    yield 'examples', *execute(['cmake', '--build', examples], run.env)
     if run.build.name not in PACKED:
         return
     run.env['PIPC_TEST_DEBS'], run.env['PIPC_TEST_ROOT'] = debs, root
