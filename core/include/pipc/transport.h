@@ -56,8 +56,9 @@ extern "C" {
 
 enum { PIPC_ROLE_CLIENT = 1, PIPC_ROLE_SERVER = 2 };
 
-/* A carrier as an upgrade sees it: may look, ask for the peer and poll its handle, nothing else. */
 struct pipc_transport_ops;
+
+/* A carrier as an upgrade sees it: may look, ask for the peer and poll its handle, nothing else. */
 struct pipc_carrier {
     uint32_t size;
     uint32_t reserved;
