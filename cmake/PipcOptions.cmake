@@ -5,8 +5,11 @@ set(PIPC_MODULES shared CACHE STRING "how modules are built: shared or builtin (
 set_property(CACHE PIPC_MODULES PROPERTY STRINGS shared builtin)
 option(PIPC_LOADER "loader of modules at run time" ON)
 option(PIPC_INI "reader of configuration text" ON)
-option(PIPC_TESTS "unit tests and test programs" ON)
-option(PIPC_TOOLS "the command pipc (needs json-c)" ON)
+# Below another project only the library and its modules are wanted.
+string(COMPARE EQUAL "${CMAKE_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}" PIPC_ON_TOP)
+option(PIPC_TESTS "unit tests and test programs" ${PIPC_ON_TOP})
+option(PIPC_TOOLS "the command pipc (needs json-c)" ${PIPC_ON_TOP})
+option(PIPC_INSTALL "targets and rules of installation, packages, manual pages and reference" ${PIPC_ON_TOP})
 option(PIPC_TEST_PLAIN "unit tests with the plain runner instead of Criterion" OFF)
 option(PIPC_BROKEN "a hundred modules with one flaw each, for the tests of the conformance kit" OFF)
 option(PIPC_FUZZ "fuzz targets with AFL++ (configure with CC=afl-clang-fast)" OFF)

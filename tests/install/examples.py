@@ -96,3 +96,28 @@ def test_ten_lines_of_the_readme_are_a_program(case):
     server = case.start([example('server'), case.run_dir])
     assert done(case.run([case.folder + '/ten'], env={'LD_LIBRARY_PATH': prefix() + '/lib'})).out == '42\n'
     assert case.stop(server) == 0
+
+
+CARRIER = '''cmake_minimum_required(VERSION 3.20)
+project(carrier LANGUAGES C)
+set(PIPC_MODULES builtin)
+set(PIPC_LOADER OFF)
+add_subdirectory({source} plugin-ipc)
+add_executable(embedded {source}/docs/examples/embedded.c)
+target_link_libraries(embedded PRIVATE pipc_static)
+'''
+
+
+def test_project_that_carries_the_sources_gets_the_library_and_no_tests_tools_or_rules_of_installation(case):
+    os.mkdir(case.folder + '/carrier')
+    case.file('carrier/CMakeLists.txt', CARRIER.format(source=SOURCE))
+    build = case.folder + '/b'
+    done(case.run(['cmake', '-G', 'Ninja', '-S', case.folder + '/carrier', '-B', build], timeout=120))
+    targets = set(re.findall(r'^([\w.-]+): phony', done(case.run(['ninja', '-C', build, '-t', 'targets', 'all'])).out, re.M))
+    assert {'pipc_static', 'embedded'} <= targets, targets
+    assert not {t for t in targets if t.startswith('test_') or t in ('pipc_tool', 'uninstall', 'package', 'docs')}, targets
+    if case.scale > 1:
+        print('the library is built this way by tests/run --full')
+        return
+    done(case.run(['ninja', '-C', build, 'embedded'], timeout=600))
+    assert done(case.run([build + '/embedded', case.run_dir])).out == '42, modules from ""\n'

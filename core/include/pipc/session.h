@@ -208,7 +208,7 @@ struct pipc_session_status {
     char broken_text[PIPC_ERROR_TEXT_LEN]; /* sentence of broken_by */
 };
 
-/* How the session is now. NULL: all zero. The owner of the session calls. */
+/* How the session is now. NULL: nothing happens. The owner of the session calls. */
 PIPC_API void pipc_session_status(const struct pipc_session *session,
                                   struct pipc_session_status *ret_status);
 
