@@ -224,7 +224,8 @@ int run_dir_find(const struct options *o, struct pipc_context *context, const ch
     return -1;
 }
 
-uint32_t call_timeout(const struct options *o, struct pipc_context *context, const char *service)
+uint32_t call_timeout_or(const struct options *o, struct pipc_context *context, const char *service,
+                         uint32_t otherwise)
 {
     struct pipc_plan plan = {.size = sizeof(plan)};
 
@@ -232,7 +233,12 @@ uint32_t call_timeout(const struct options *o, struct pipc_context *context, con
         return o->timeout_ms;
     return pipc_service_plan(context, service, &plan, NULL) == PIPC_OK && plan.call_timeout_ms
                ? plan.call_timeout_ms
-               : PIPC_CLIENT_CALL_TIMEOUT_DEFAULT_MS;
+               : otherwise;
+}
+
+uint32_t call_timeout(const struct options *o, struct pipc_context *context, const char *service)
+{
+    return call_timeout_or(o, context, service, PIPC_CLIENT_CALL_TIMEOUT_DEFAULT_MS);
 }
 
 void client_config_from(const struct options *o, struct pipc_client_config *ret_config)

@@ -212,7 +212,7 @@ static void notes_print(const struct row *row, const struct contender *c, const 
         printf("  from sending p50 %s, p99 %s", time_text(f->send_p50, a),
                time_text(f->send_p99, b));
     if (contender_item_ns(row, c, &ns_item))
-        printf("  %.2f ns an item beyond one call", ns_item);
+        printf("  %.2f ns an item%s", ns_item, c->per_item ? "" : " beyond one call");
     if (c->level != LEVEL_FLOOR && c->allocated)
         printf("  %llu allocations", (unsigned long long)c->allocated);
 }

@@ -140,6 +140,10 @@ bool contender_item_ns(const struct row *row, const struct contender *c, double 
 {
     double values[ROUNDS_MOST];
 
+    if (c->per_item) {
+        *ret_ns = contender_median(c, row->bench->rounds).p50 / c->items;
+        return true;
+    }
     for (uint32_t i = 0; i < row->count; i++) {
         const struct contender *one = &row->contenders[i];
         if (!one->hidden || c->hidden || one->level != c->level || one->spin != c->spin)
