@@ -72,6 +72,12 @@ def grows(members):
     return any(member == 'size' for _, _, member in members[:-1])
 
 
+def embedded(found):
+    """Structs that stand by value in others, which is why they never grow, whatever size they say."""
+    kinds = {re.match(r'(?:const )?struct (pipc_\w+)(?:\[\d+\])?$', kind) for members in found.values() for _, kind, _ in members[:-1]}
+    return {match.group(1) for match in kinds if match}
+
+
 def numbers(folders):
     """{name: value} of all public constants: macros that are numbers or strings, and enumerators."""
     macros = dict(re.findall(r'^#define (PIPC_[A-Z0-9_]+) (.+)$', compiler(folders, '-E', '-dM'), re.M))

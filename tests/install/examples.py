@@ -85,7 +85,7 @@ def test_every_example_is_in_the_list_and_is_built(case):
     assert {f[:-2] for f in os.listdir(prefix() + '/share/doc/pipc/examples') if f.endswith('.c')} == sources
 
 
-def test_ten_lines_of_the_readme_are_a_program(case):
+def test_ten_lines_of_the_readme_are_a_program_in_c_and_in_c_plus_plus(case):
     with open(SOURCE + '/README.md', encoding='utf-8') as f:
         lines = re.search(r'```c\n(.*?)```', f.read(), re.S).group(1)
     head = '#include <stdio.h>\n' + '\n'.join(re.findall(r'^#include .*$', lines, re.M))
@@ -93,9 +93,10 @@ def test_ten_lines_of_the_readme_are_a_program(case):
     source = case.file('ten.c', f'{head}\nint main(void)\n{{\n{body.replace("/run/demo", case.run_dir)}\nreturn 0;\n}}\n')
     env = {'PKG_CONFIG_PATH': prefix() + '/lib/pkgconfig'}
     flags = done(case.run(['pkg-config', '--cflags', '--libs', 'pipc'], env=env)).out.split()
-    done(case.run(['cc', '-Wall', '-Wextra', '-Werror', source, '-o', case.folder + '/ten', *flags]))
     server = case.start([example('server'), case.run_dir])
-    assert done(case.run([case.folder + '/ten'], env={'LD_LIBRARY_PATH': prefix() + '/lib'})).out == '42\n'
+    for compiler in (['cc', '-std=c99'], ['g++', '-std=c++17', '-x', 'c++'], ['clang++', '-std=c++20', '-x', 'c++']):
+        done(case.run([*compiler, '-Wall', '-Wextra', '-Werror', source, '-x', 'none', '-o', case.folder + '/ten', *flags]))
+        assert done(case.run([case.folder + '/ten'], env={'LD_LIBRARY_PATH': prefix() + '/lib'})).out == '42\n', compiler
     assert case.stop(server) == 0
 
 
