@@ -4,7 +4,8 @@
  *
  * Tries first, so that a packet that is there costs one system call; then spins while one is
  * expected soon, then sleeps. Where the last receives all had to sleep the try is left out: it
- * would be one system call more in each. A packet that was cut is always told. The channel's thread.
+ * would be one system call more in each. A packet that was cut is always told. The channel's
+ * thread.
  */
 #include "uds.h"
 
