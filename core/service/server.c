@@ -155,7 +155,7 @@ static pipc_result make_parts(struct pipc_server *server, const struct plan *pla
     server->service = pipci_strdup(a, plan->name);
     /* A handler of an older, shorter struct ends in null callbacks. */
     server->handler = pipci_zalloc(a, (size_t)plan->handler_size + HANDLER_TAIL);
-    server->tallies = pipci_zalloc(a, server->tally_count * sizeof(*server->tallies));
+    server->tallies = pipci_zalloc(a, (server->tally_count + 1) * sizeof(*server->tallies));
     if (!server->service || !server->handler || !server->tallies)
         return pipci_fail(err, PIPC_ERR_ALLOC, 0, "service %s: no memory for the server",
                           plan->name);
@@ -278,7 +278,7 @@ void pipc_server_status(const struct pipc_server *server, struct pipc_server_sta
         .accept_failures = load(&counts->accept_failures),
         .degraded = load(&counts->degraded),
     };
-    for (uint32_t i = 0; i < server->tally_count; i++)
+    for (uint32_t i = 0; i <= server->tally_count; i++)
         add_tally(&status, &server->tallies[i]);
     pipci_out_copy(ret_status, &status, sizeof(status));
 }

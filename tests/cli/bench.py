@@ -12,9 +12,9 @@ import subprocess
 import xml.dom.minidom
 
 FIELDS = ['scenario', 'transport', 'level', 'spin', 'rate', 'items', 'depth', 'rounds', 'throughput', 'p50_us', 'p95_us', 'p99_us',
-          'p999_us', 'send_p50_us', 'send_p99_us', 'client_cpu', 'server_cpu', 'floor', 'ratio_to_floor', 'ratio_p50',
-          'floor_kind', 'floor_p50_us', 'floor_p99_us', 'floor_client_cpu', 'floor_server_cpu', 'ns_per_item', 'allocations',
-          'client_wakeups', 'server_wakeups', 'client_pin', 'server_pin', 'skipped']
+          'p999_us', 'send_p50_us', 'send_p99_us', 'client_cpu', 'server_cpu', 'cpu_to_off', 'floor', 'ratio_to_floor', 'ratio_p50',
+          'p99_to_floor', 'floor_kind', 'floor_p50_us', 'floor_p99_us', 'floor_client_cpu', 'floor_server_cpu', 'ns_per_item',
+          'allocations', 'client_wakeups', 'server_wakeups', 'client_pin', 'server_pin', 'skipped']
 LEVELS = {'ping-pong': {'l1', 'l2'}, 'batch': {'l1', 'l2'}, 'pipeline': {'l1'}, 'pipeline-batch': {'l1'}, 'snapshot': {'l2', 'l3'},
           'cache': {'l3'}, 'connect': {'l1', 'l2'}, 'idle': {'l1', 'l2'}, 'apps-lookup': {'l2'}, 'cgroups-lookup': {'l2'}}
 CODECS = ['apps-codec', 'apps-codec-labels', 'cgroups-codec', 'cgroups-codec-labels']
@@ -143,6 +143,14 @@ def test_target_rate_is_kept_by_each_level(case):
         assert row['rate'] == 1000 and row['send_p50_us'] <= row['p50_us'], row
         # A slice that ends late counts more time; it never counts more requests.
         assert 0 < row['throughput'] <= 1050, row
+
+
+def test_target_rate_is_judged_against_spin_off_and_the_floor(case):
+    rows = bench(case, 'ping-pong', '--json', '--transports', 'uds', '--spin', 'adaptive,off', '--rate', 1000, '--level', 'l2').lines()
+    for row in rows:
+        check_row(row)
+        assert row['p99_to_floor'] > 0 and (row['cpu_to_off'] is None) == (row['spin'] == 'off'), row
+    assert {row['spin'] for row in rows} == {'adaptive', 'off'} and rows[0]['cpu_to_off'] > 0, rows
 
 
 def test_ping_pong_without_a_rate_is_measured_at_four(case):

@@ -220,6 +220,7 @@ static pipc_result spin(struct waiting *w, uint64_t budget, uint64_t *ret_seq)
 static pipc_result lost(struct shm_channel *channel)
 {
     channel->gone = true;
+    channel->room = 0;
     return PIPC_ERR_DISCONNECTED;
 }
 

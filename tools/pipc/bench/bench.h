@@ -167,6 +167,12 @@ double contender_ratio(const struct contender *c, const struct contender *floor,
 /* The same of the median times, which a machine with other work disturbs less. */
 double contender_ratio_p50(const struct contender *c, const struct contender *floor,
                            uint32_t rounds);
+/* The ratio of the p99 latencies, to the floor. */
+double contender_ratio_p99(const struct contender *c, const struct contender *floor,
+                           uint32_t rounds);
+/* CPU of both sides to that of the same level with spin off, where it runs in the same rounds of a
+ * target rate; false: it does not. */
+bool contender_cpu_to_off(const struct row *row, const struct contender *c, double *ret_ratio);
 /* Nanoseconds that an item costs, by median times: of a batch beyond one call of the same level in
  * the same rounds, of lookups and codecs its share of the whole. False: neither. */
 bool contender_item_ns(const struct row *row, const struct contender *c, double *ret_ns);

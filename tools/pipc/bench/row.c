@@ -136,6 +136,42 @@ double contender_ratio_p50(const struct contender *c, const struct contender *fl
     return median_of(values, count);
 }
 
+double contender_ratio_p99(const struct contender *c, const struct contender *floor,
+                           uint32_t rounds)
+{
+    double values[ROUNDS_MOST];
+    size_t count = 0;
+
+    for (uint32_t r = 0; r < rounds; r++) {
+        if (floor->rounds[r].p99 > 0)
+            values[count++] = c->rounds[r].p99 / floor->rounds[r].p99;
+    }
+    return median_of(values, count);
+}
+
+static double cpu_of(const struct figures *f)
+{
+    return f->client_cpu + f->server_cpu;
+}
+
+bool contender_cpu_to_off(const struct row *row, const struct contender *c, double *ret_ratio)
+{
+    double values[ROUNDS_MOST];
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < row->count && row->rate && !is_off(c->spin); i++) {
+        const struct contender *off = &row->contenders[i];
+        if (off->level != c->level || off->level == LEVEL_FLOOR || !is_off(off->spin))
+            continue;
+        for (uint32_t r = 0; r < row->bench->rounds; r++) {
+            if (cpu_of(&off->rounds[r]) > 0)
+                values[count++] = cpu_of(&c->rounds[r]) / cpu_of(&off->rounds[r]);
+        }
+    }
+    *ret_ratio = median_of(values, count);
+    return count > 0;
+}
+
 bool contender_item_ns(const struct row *row, const struct contender *c, double *ret_ns)
 {
     double values[ROUNDS_MOST];
