@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * For wrappers (PIPC_TRAIT_WRAPPER): entries that hand everything on to the wrapped transport.
+ *
+ * A wrapper puts struct pipc_wrapped first into what its init gives and struct pipc_wrapped_channel
+ * first into its channels, takes these entries into its table and writes those that it changes
+ * itself: all that make a channel, and close, which frees it. Listeners are those of the wrapped
+ * transport. Static inline and without state, so that modules import nothing. Threads and results
+ * are those of the wrapped entry. Reserve and commit are not among them: a wrapper that looks at
+ * packets leaves them out, and the trait is then not taken over.
+ */
+#ifndef PIPC_WRAPPER_H
+#define PIPC_WRAPPER_H
+
+#include <pipc/module.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The wrapped transport, as find_transport of the host gives it: every entry may be called. */
+struct pipc_wrapped {
+    const struct pipc_transport_ops *ops;
+    void *self;
+};
+
+/* A channel of the wrapped transport. */
+struct pipc_wrapped_channel {
+    const struct pipc_transport_ops *ops;
+    void *channel;
+};
+
+static inline const struct pipc_wrapped *pipc_wrapped_of(const void *self)
+{
+    return (const struct pipc_wrapped *)self;
+}
+
+static inline const struct pipc_wrapped_channel *pipc_wrapped_channel_of(const void *channel)
+{
+    return (const struct pipc_wrapped_channel *)channel;
+}
+
+/* ---- the transport ---- */
+
+static inline pipc_result pipc_wrapped_listen(void *self, const struct pipc_endpoint *endpoint,
+                                              void **ret_listener, struct pipc_error *err)
+{
+    const struct pipc_wrapped *const w = pipc_wrapped_of(self);
+
+    return w->ops->listen(w->self, endpoint, ret_listener, err);
+}
+
+static inline pipc_result pipc_wrapped_adopt(void *self, const struct pipc_endpoint *endpoint,
+                                             pipc_handle handle, void **ret_listener,
+                                             struct pipc_error *err)
+{
+    const struct pipc_wrapped *const w = pipc_wrapped_of(self);
+
+    return w->ops->adopt(w->self, endpoint, handle, ret_listener, err);
+}
+
+static inline pipc_handle pipc_wrapped_listener_wait_handle(void *self, void *listener)
+{
+    const struct pipc_wrapped *const w = pipc_wrapped_of(self);
+
+    return w->ops->listener_wait_handle(w->self, listener);
+}
+
+static inline void pipc_wrapped_listener_close(void *self, void *listener, uint32_t flags)
+{
+    const struct pipc_wrapped *const w = pipc_wrapped_of(self);
+
+    w->ops->listener_close(w->self, listener, flags);
+}
+
+static inline pipc_result pipc_wrapped_usable(void *self, uint32_t role,
+                                              const struct pipc_endpoint *endpoint,
+                                              const struct pipc_carrier *carrier,
+                                              uint64_t auth_token, uint32_t bits,
+                                              struct pipc_usable *ret_usable)
+{
+    const struct pipc_wrapped *const w = pipc_wrapped_of(self);
+
+    return w->ops->usable(w->self, role, endpoint, carrier, auth_token, bits, ret_usable);
+}
+
+static inline pipc_result pipc_wrapped_sweep(void *self, const struct pipc_endpoint *endpoint,
+                                             struct pipc_error *err)
+{
+    const struct pipc_wrapped *const w = pipc_wrapped_of(self);
+
+    return w->ops->sweep(w->self, endpoint, err);
+}
+
+/* ---- channels ---- */
+
+static inline uint32_t pipc_wrapped_look(void *channel)
+{
+    const struct pipc_wrapped_channel *const c = pipc_wrapped_channel_of(channel);
+
+    return c->ops->look(c->channel);
+}
+
+static inline void pipc_wrapped_finish(void *channel, const struct pipc_wait *wait)
+{
+    const struct pipc_wrapped_channel *const c = pipc_wrapped_channel_of(channel);
+
+    c->ops->finish(c->channel, wait);
+}
+
+static inline uint32_t pipc_wrapped_packet_max(void *channel, uint32_t configured)
+{
+    const struct pipc_wrapped_channel *const c = pipc_wrapped_channel_of(channel);
+
+    return c->ops->packet_max(c->channel, configured);
+}
+
+static inline pipc_handle pipc_wrapped_wait_handle(void *channel)
+{
+    const struct pipc_wrapped_channel *const c = pipc_wrapped_channel_of(channel);
+
+    return c->ops->wait_handle(c->channel);
+}
+
+static inline void pipc_wrapped_interrupt(void *channel)
+{
+    const struct pipc_wrapped_channel *const c = pipc_wrapped_channel_of(channel);
+
+    c->ops->interrupt(c->channel);
+}
+
+static inline pipc_result pipc_wrapped_peer(void *channel, struct pipc_peer *ret_peer)
+{
+    const struct pipc_wrapped_channel *const c = pipc_wrapped_channel_of(channel);
+
+    return c->ops->peer(c->channel, ret_peer);
+}
+
+static inline pipc_result pipc_wrapped_admit(void *channel, struct pipc_error *err)
+{
+    const struct pipc_wrapped_channel *const c = pipc_wrapped_channel_of(channel);
+
+    return c->ops->admit(c->channel, err);
+}
+
+static inline const struct pipc_waiter *pipc_wrapped_waiter(void *channel)
+{
+    const struct pipc_wrapped_channel *const c = pipc_wrapped_channel_of(channel);
+
+    return c->ops->waiter(c->channel);
+}
+
+static inline uint64_t pipc_wrapped_memory(void *channel)
+{
+    const struct pipc_wrapped_channel *const c = pipc_wrapped_channel_of(channel);
+
+    return c->ops->memory(c->channel);
+}
+
+static inline void pipc_wrapped_wake(void *channel)
+{
+    const struct pipc_wrapped_channel *const c = pipc_wrapped_channel_of(channel);
+
+    c->ops->wake(c->channel);
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif
