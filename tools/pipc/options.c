@@ -93,6 +93,7 @@ static const struct option_row rows[] = {
     {"builtin", TEXT, AT(builtin), 0, 0, 0, JUDGES, "NAME", "judge this module of the build"},
     {"samples", TEXT, AT(samples), 0, 0, 0, JUDGES, "FILE",
      "messages of a codec, \"request HEX\" or \"response HEX\" a line"},
+    {"wraps", TEXT, AT(wraps), 0, 0, 0, JUDGES, "NAME", "what a wrapper under test wraps"},
     {"list", FLAG, AT(list), 0, 0, 0, JUDGES, NULL, "show the cases that apply, run none"},
     {"only", TEXT, AT(only), 0, 0, 0, JUDGES, "ID", "run this case alone (ID,ID: these)"},
     {"limit", NUMBER, AT(limit_s), 0, 1, 86400, JUDGES, "SECONDS", "time limit of a case"},

@@ -30,7 +30,7 @@ enum {
 struct options {
     const char *config, *module_dir, *run_dir, *service, *token_file, *transports, *carrier;
     const char *check, *data, *cgroup_root, *proc_root, *find;
-    const char *module, *builtin, *only, *one_case, *case_dir, *samples;
+    const char *module, *builtin, *only, *one_case, *case_dir, *samples, *wraps;
     const char *duration, *spin, *level, *pin;
     bool json, verbose, explain, live, from_stdin, all, batch, hex, lines, csv, no_server, no_floor,
         list, once;

@@ -55,11 +55,11 @@ static pipc_result enter(struct chaos_channel *channel, const struct pipc_wait *
     const pipc_result result = chaos_pause(channel, wait);
 
     if (result == PIPC_OK && __atomic_load_n(&channel->interrupted, __ATOMIC_ACQUIRE))
-        return chaos_fail(channel->instance->host, err, PIPC_ERR_ABORTED, 0,
-                          "chaos: the connection was interrupted");
+        return chaos_fail(channel->instance->host, err, PIPC_ERR_ABORTED, 0, channel->service,
+                          "the connection was interrupted");
     if (result != PIPC_OK)
-        return chaos_fail(channel->instance->host, err, result, 0,
-                          "chaos: the wait ended inside a delay");
+        return chaos_fail(channel->instance->host, err, result, 0, channel->service,
+                          "the wait ended inside a delay");
     return PIPC_OK;
 }
 
@@ -81,9 +81,9 @@ pipc_result chaos_send(void *channel, const struct pipc_piece *pieces, uint32_t 
     if (fate == CHAOS_DISCONNECT)
         disconnect(c);
     if (c->gone)
-        return chaos_fail(host, err, PIPC_ERR_SEND, EPIPE, "chaos: disconnected by the seed");
+        return chaos_fail(host, err, PIPC_ERR_SEND, EPIPE, c->service, "disconnected by the seed");
     if (fate == CHAOS_FAIL)
-        return chaos_fail(host, err, PIPC_ERR_SEND, EIO, "chaos: sending fails by the seed");
+        return chaos_fail(host, err, PIPC_ERR_SEND, EIO, c->service, "sending fails by the seed");
     if (fate == CHAOS_SHORT) {
         count = shorten(pieces, count, short_length(c, length_of(pieces, count)), part);
         pieces = part;
@@ -118,7 +118,7 @@ pipc_result chaos_receive(void *channel, const struct pipc_piece *pieces, uint32
         disconnect(c);
         return end_received(ret_received);
     case CHAOS_FAIL:
-        return chaos_fail(host, err, PIPC_ERR_RECV, EIO, "chaos: receiving fails by the seed");
+        return chaos_fail(host, err, PIPC_ERR_RECV, EIO, c->service, "receiving fails by the seed");
     case CHAOS_SHORT:
         ret_received->len = short_length(c, ret_received->len);
         return PIPC_OK;

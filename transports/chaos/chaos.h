@@ -34,6 +34,7 @@ struct chaos_channel {
     uint64_t packets;     /* operations on packets so far */
     uint32_t interrupted; /* atomic; set by any thread */
     bool gone;            /* a disconnection has happened */
+    char service[PIPC_WRAPPED_SERVICE];
 };
 
 /* What becomes of an operation. */
@@ -59,7 +60,7 @@ pipc_result chaos_instance_make(const struct pipc_host *host,
                                 void **ret_self, struct pipc_error *err);
 void chaos_instance_free(void *self);
 pipc_result chaos_fail(const struct pipc_host *host, struct pipc_error *err, pipc_result result,
-                       int os_code, const char *text);
+                       int os_code, const char *service, const char *text);
 
 /* ---- wrap.c ---- */
 

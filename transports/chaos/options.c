@@ -6,12 +6,16 @@
  */
 #include "chaos.h"
 
+#include <stdio.h>
 #include <string.h>
 
 pipc_result chaos_fail(const struct pipc_host *host, struct pipc_error *err, pipc_result result,
-                       int os_code, const char *text)
+                       int os_code, const char *service, const char *text)
 {
-    host->error_set(host, err, result, os_code, text);
+    char sentence[PIPC_ERROR_TEXT_LEN];
+
+    (void)snprintf(sentence, sizeof(sentence), "%s: %s", service, text);
+    host->error_set(host, err, result, os_code, sentence);
     return result;
 }
 
@@ -34,13 +38,13 @@ pipc_result chaos_instance_make(const struct pipc_host *host,
     pipc_result result;
 
     if (value_count != PIPC_CHAOS_OPTION_COUNT)
-        return chaos_fail(host, err, PIPC_ERR_MODULE_INIT, 0,
-                          "chaos: other options are given than are declared");
+        return chaos_fail(host, err, PIPC_ERR_MODULE_INIT, 0, "chaos",
+                          "other options are given than are declared");
     instance = host->alloc(host, sizeof(*instance));
     if (!instance)
-        return chaos_fail(host, err, PIPC_ERR_ALLOC, 0, "chaos: no memory for the transport");
+        return chaos_fail(host, err, PIPC_ERR_ALLOC, 0, "chaos", "no memory for the transport");
     memset(instance, 0, sizeof(*instance));
-    instance->host = host;
+    instance->host = instance->wrapped.host = host;
     read_options(instance, values);
     result = host->find_transport(host, values[PIPC_CHAOS_OPTION_WRAPS].text,
                                   &instance->wrapped.ops, &instance->wrapped.self, err);

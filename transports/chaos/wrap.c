@@ -10,18 +10,19 @@
 #include <errno.h>
 #include <string.h>
 
-static pipc_result make(struct chaos_instance *instance, struct chaos_channel **ret_channel,
-                        struct pipc_error *err)
+static pipc_result make(struct chaos_instance *instance, const char *service,
+                        struct chaos_channel **ret_channel, struct pipc_error *err)
 {
     const struct pipc_host *const host = instance->host;
     struct chaos_channel *const channel = host->alloc(host, sizeof(*channel));
 
     if (!channel)
-        return chaos_fail(host, err, PIPC_ERR_ALLOC, 0, "chaos: no memory for a connection");
+        return pipc_wrapped_no_memory(host, service, err);
     memset(channel, 0, sizeof(*channel));
     channel->instance = instance;
     channel->inner.ops = instance->wrapped.ops;
     channel->state = chaos_stream(instance);
+    pipc_wrapped_name(channel->service, service);
     *ret_channel = channel;
     return PIPC_OK;
 }
@@ -43,11 +44,12 @@ pipc_result chaos_accept(void *self, void *listener, const struct pipc_wait *wai
     const struct pipc_wrapped *const w = &instance->wrapped;
     struct chaos_channel *channel;
     void *inner = NULL;
-    pipc_result result = w->ops->accept(w->self, listener, wait, &inner, err);
+    const struct pipc_wrapped_listener *const l = listener;
+    pipc_result result = w->ops->accept(w->self, l->listener, wait, &inner, err);
 
     if (result != PIPC_OK)
         return result;
-    result = make(instance, &channel, err);
+    result = make(instance, l->service, &channel, err);
     if (result != PIPC_OK) {
         w->ops->close(inner, 0);
         return result;
@@ -57,8 +59,8 @@ pipc_result chaos_accept(void *self, void *listener, const struct pipc_wait *wai
         return settle(channel, PIPC_OK, ret_channel);
     w->ops->close(inner, 0);
     return settle(channel,
-                  chaos_fail(instance->host, err, PIPC_ERR_ACCEPT, ECONNABORTED,
-                             "chaos: a connection is refused by the seed"),
+                  chaos_fail(instance->host, err, PIPC_ERR_ACCEPT, ECONNABORTED, channel->service,
+                             "a connection is refused by the seed"),
                   ret_channel);
 }
 
@@ -68,13 +70,13 @@ pipc_result chaos_connect(void *self, const struct pipc_endpoint *endpoint,
     struct chaos_instance *const instance = self;
     const struct pipc_wrapped *const w = &instance->wrapped;
     struct chaos_channel *channel;
-    pipc_result result = make(instance, &channel, err);
+    pipc_result result = make(instance, endpoint->service, &channel, err);
 
     if (result != PIPC_OK)
         return result;
     result = chaos_happens(&channel->state, instance->fail)
-                 ? chaos_fail(instance->host, err, PIPC_ERR_CONNECT, ECONNREFUSED,
-                              "chaos: a connection is refused by the seed")
+                 ? chaos_fail(instance->host, err, PIPC_ERR_CONNECT, ECONNREFUSED, channel->service,
+                              "a connection is refused by the seed")
                  : w->ops->connect(w->self, endpoint, wait, &channel->inner.channel, err);
     return settle(channel, result, ret_channel);
 }
@@ -87,7 +89,7 @@ pipc_result chaos_offer(void *self, const struct pipc_endpoint *endpoint,
     struct chaos_instance *const instance = self;
     const struct pipc_wrapped *const w = &instance->wrapped;
     struct chaos_channel *channel;
-    pipc_result result = make(instance, &channel, err);
+    pipc_result result = make(instance, endpoint->service, &channel, err);
 
     if (result != PIPC_OK) {
         ret_failure->bits = request->bit;
@@ -95,8 +97,8 @@ pipc_result chaos_offer(void *self, const struct pipc_endpoint *endpoint,
     }
     if (chaos_happens(&channel->state, instance->fail)) {
         ret_failure->bits = request->bit;
-        result = chaos_fail(instance->host, err, PIPC_ERR_REGION_ALLOCATE, ENOSPC,
-                            "chaos: an offer fails by the seed");
+        result = chaos_fail(instance->host, err, PIPC_ERR_REGION_ALLOCATE, ENOSPC, channel->service,
+                            "an offer fails by the seed");
     } else {
         result = w->ops->offer(w->self, endpoint, carrier, request, &channel->inner.channel,
                                ret_failure, err);
@@ -113,7 +115,7 @@ pipc_result chaos_attach(void *self, const struct pipc_endpoint *endpoint,
     struct chaos_instance *const instance = self;
     const struct pipc_wrapped *const w = &instance->wrapped;
     struct chaos_channel *channel;
-    pipc_result result = make(instance, &channel, err);
+    pipc_result result = make(instance, endpoint->service, &channel, err);
 
     if (result != PIPC_OK) {
         ret_failure->bits = request->bit;
@@ -121,8 +123,8 @@ pipc_result chaos_attach(void *self, const struct pipc_endpoint *endpoint,
     }
     if (chaos_happens(&channel->state, instance->fail)) {
         ret_failure->bits = request->bit;
-        result = chaos_fail(instance->host, err, PIPC_ERR_REGION_OPEN, EACCES,
-                            "chaos: an attach fails by the seed");
+        result = chaos_fail(instance->host, err, PIPC_ERR_REGION_OPEN, EACCES, channel->service,
+                            "an attach fails by the seed");
     } else {
         result = w->ops->attach(w->self, endpoint, carrier, request, wait, &channel->inner.channel,
                                 ret_failure, err);

@@ -60,7 +60,7 @@ pipc_result trace_instance_make(const struct pipc_host *host,
     if (!instance)
         return trace_fail(host, err, PIPC_ERR_ALLOC, 0, "trace: no memory for the transport");
     memset(instance, 0, sizeof(*instance));
-    instance->host = host;
+    instance->host = instance->wrapped.host = host;
     read_options(instance, values);
     result = start(instance, values, err);
     if (result != PIPC_OK) {

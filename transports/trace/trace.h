@@ -66,12 +66,6 @@ struct trace_channel {
     char line[TRACE_LINE];
 };
 
-/* A listener of the wrapped transport, and whose it is. */
-struct trace_listener {
-    void *inner;
-    char service[TRACE_SERVICE];
-};
-
 /* ---- line.c: one line, as text or as a JSON object ---- */
 
 struct trace_line {
@@ -144,9 +138,9 @@ void trace_record_packet(struct trace_channel *channel, struct trace_packet *pac
 bool trace_pcapng_begin(int fd);
 /* One frame; comment "" for none. */
 bool trace_pcapng_frame(struct trace_channel *channel, const struct trace_packet *packet,
-                        const char *comment, size_t comment_len, uint64_t time_us);
+                        const char *comment, size_t comment_len);
 
-/* ---- options.c, sink.c, listen.c, wrap.c ---- */
+/* ---- options.c, sink.c, wrap.c ---- */
 
 pipc_result trace_instance_make(const struct pipc_host *host,
                                 const struct pipc_option_value *values, uint32_t value_count,
@@ -163,15 +157,6 @@ void trace_sink_line(struct trace_instance *instance, char *line, size_t len);
 void trace_sink_lost(struct trace_instance *instance, int os_code);
 uint64_t trace_time_us(void);
 
-/* listen.c */
-pipc_result trace_listen(void *self, const struct pipc_endpoint *endpoint, void **ret_listener,
-                         struct pipc_error *err);
-pipc_result trace_adopt(void *self, const struct pipc_endpoint *endpoint, pipc_handle handle,
-                        void **ret_listener, struct pipc_error *err);
-pipc_handle trace_listener_wait_handle(void *self, void *listener);
-void trace_listener_close(void *self, void *listener, uint32_t flags);
-
-/* wrap.c */
 pipc_result trace_accept(void *self, void *listener, const struct pipc_wait *wait,
                          void **ret_channel, struct pipc_error *err);
 pipc_result trace_connect(void *self, const struct pipc_endpoint *endpoint,

@@ -7,7 +7,6 @@
  */
 #include "trace.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Made before the wrapped channel, so that nothing that is open must be closed for lack of memory.
@@ -19,13 +18,12 @@ static pipc_result make(struct trace_instance *instance, const char *service, ui
     struct trace_channel *const channel = host->alloc(host, sizeof(*channel));
 
     if (!channel)
-        return trace_fail(host, err, PIPC_ERR_ALLOC, 0, "%.100s: no memory to trace a connection",
-                          service);
+        return pipc_wrapped_no_memory(host, service, err);
     memset(channel, 0, offsetof(struct trace_channel, line));
     channel->instance = instance;
     channel->inner.ops = instance->wrapped.ops;
     channel->role = role;
-    (void)snprintf(channel->service, sizeof(channel->service), "%s", service);
+    pipc_wrapped_name(channel->service, service);
     *ret_channel = channel;
     return PIPC_OK;
 }
@@ -57,13 +55,13 @@ pipc_result trace_accept(void *self, void *listener, const struct pipc_wait *wai
 {
     struct trace_instance *const instance = self;
     const struct pipc_wrapped *const w = &instance->wrapped;
-    struct trace_listener *const l = listener;
+    const struct pipc_wrapped_listener *const l = listener;
     struct trace_channel *channel;
     const pipc_result result = make(instance, l->service, PIPC_ROLE_SERVER, &channel, err);
 
     if (result != PIPC_OK)
         return result;
-    return settle(channel, w->ops->accept(w->self, l->inner, wait, &channel->inner.channel, err),
+    return settle(channel, w->ops->accept(w->self, l->listener, wait, &channel->inner.channel, err),
                   ret_channel);
 }
 

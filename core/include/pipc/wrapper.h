@@ -4,15 +4,18 @@
  *
  * A wrapper puts struct pipc_wrapped first into what its init gives and struct pipc_wrapped_channel
  * first into its channels, takes these entries into its table and writes those that it changes
- * itself: all that make a channel, and close, which frees it. Listeners are those of the wrapped
- * transport. Static inline and without state, so that modules import nothing. Threads and results
- * are those of the wrapped entry. Reserve and commit are not among them: a wrapper that looks at
- * packets leaves them out, and the trait is then not taken over.
+ * itself: all that make a channel, and close, which frees it. Listeners made here are a struct
+ * pipc_wrapped_listener, which knows whose it is. Static inline and without state, so that modules
+ * import nothing. Threads and results are those of the wrapped entry. Reserve and commit are not
+ * among them: a wrapper that looks at packets leaves them out, and the trait is then not taken
+ * over.
  */
 #ifndef PIPC_WRAPPER_H
 #define PIPC_WRAPPER_H
 
 #include <pipc/module.h>
+
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -22,6 +25,15 @@ extern "C" {
 struct pipc_wrapped {
     const struct pipc_transport_ops *ops;
     void *self;
+    const struct pipc_host *host; /* of the wrapper */
+};
+
+#define PIPC_WRAPPED_SERVICE 64u
+
+/* A listener of the wrapped transport. */
+struct pipc_wrapped_listener {
+    void *listener;
+    char service[PIPC_WRAPPED_SERVICE]; /* beginning of the service's name */
 };
 
 /* A channel of the wrapped transport. */
@@ -42,12 +54,57 @@ static inline const struct pipc_wrapped_channel *pipc_wrapped_channel_of(const v
 
 /* ---- the transport ---- */
 
+static inline void pipc_wrapped_name(char *name, const char *service)
+{
+    size_t len = strlen(service);
+
+    if (len >= PIPC_WRAPPED_SERVICE)
+        len = PIPC_WRAPPED_SERVICE - 1;
+    memcpy(name, service, len);
+    name[len] = 0;
+}
+
+static inline pipc_result pipc_wrapped_no_memory(const struct pipc_host *host, const char *service,
+                                                 struct pipc_error *err)
+{
+    static const char what[] = ": no memory to wrap this service";
+    char text[PIPC_WRAPPED_SERVICE + sizeof(what)];
+
+    pipc_wrapped_name(text, service);
+    memcpy(text + strlen(text), what, sizeof(what));
+    host->error_set(host, err, PIPC_ERR_ALLOC, 0, text);
+    return PIPC_ERR_ALLOC;
+}
+
+/* Room for the listener, before there is one. */
+static inline struct pipc_wrapped_listener *pipc_wrapped_listener_new(
+    const struct pipc_wrapped *w, const struct pipc_endpoint *endpoint, struct pipc_error *err)
+{
+    struct pipc_wrapped_listener *const l =
+        (struct pipc_wrapped_listener *)w->host->alloc(w->host, sizeof(*l));
+
+    if (l)
+        pipc_wrapped_name(l->service, endpoint->service);
+    else
+        (void)pipc_wrapped_no_memory(w->host, endpoint->service, err);
+    return l;
+}
+
 static inline pipc_result pipc_wrapped_listen(void *self, const struct pipc_endpoint *endpoint,
                                               void **ret_listener, struct pipc_error *err)
 {
     const struct pipc_wrapped *const w = pipc_wrapped_of(self);
+    struct pipc_wrapped_listener *const l = pipc_wrapped_listener_new(w, endpoint, err);
+    pipc_result result;
 
-    return w->ops->listen(w->self, endpoint, ret_listener, err);
+    if (!l)
+        return PIPC_ERR_ALLOC;
+    result = w->ops->listen(w->self, endpoint, &l->listener, err);
+    if (result == PIPC_OK)
+        *ret_listener = l;
+    else
+        w->host->free(w->host, l);
+    return result;
 }
 
 static inline pipc_result pipc_wrapped_adopt(void *self, const struct pipc_endpoint *endpoint,
@@ -55,22 +112,35 @@ static inline pipc_result pipc_wrapped_adopt(void *self, const struct pipc_endpo
                                              struct pipc_error *err)
 {
     const struct pipc_wrapped *const w = pipc_wrapped_of(self);
+    struct pipc_wrapped_listener *const l = pipc_wrapped_listener_new(w, endpoint, err);
+    pipc_result result;
 
-    return w->ops->adopt(w->self, endpoint, handle, ret_listener, err);
+    if (!l)
+        return PIPC_ERR_ALLOC;
+    result = w->ops->adopt(w->self, endpoint, handle, &l->listener, err);
+    if (result == PIPC_OK)
+        *ret_listener = l;
+    else
+        w->host->free(w->host, l);
+    return result;
 }
 
 static inline pipc_handle pipc_wrapped_listener_wait_handle(void *self, void *listener)
 {
     const struct pipc_wrapped *const w = pipc_wrapped_of(self);
 
-    return w->ops->listener_wait_handle(w->self, listener);
+    return w->ops->listener_wait_handle(w->self,
+                                        ((struct pipc_wrapped_listener *)listener)->listener);
 }
 
 static inline void pipc_wrapped_listener_close(void *self, void *listener, uint32_t flags)
 {
     const struct pipc_wrapped *const w = pipc_wrapped_of(self);
 
-    w->ops->listener_close(w->self, listener, flags);
+    if (!listener)
+        return;
+    w->ops->listener_close(w->self, ((struct pipc_wrapped_listener *)listener)->listener, flags);
+    w->host->free(w->host, listener);
 }
 
 static inline pipc_result pipc_wrapped_usable(void *self, uint32_t role,

@@ -7,6 +7,8 @@
  */
 #include "kit.h"
 
+#include "wrapped.h"
+
 #include <string.h>
 #include <unistd.h>
 
@@ -83,6 +85,8 @@ static pipc_result configure(const struct options *o, struct pipc_config *config
     snprintf(section, sizeof(section), "%s.%s", transport ? "transport" : "codec", found.name);
     if (r == PIPC_OK && found.file[0])
         r = pipc_config_set(config, section, "file", found.file, err);
+    if (r == PIPC_OK && transport && o->wraps)
+        r = pipc_config_set(config, section, "wraps", o->wraps, err);
     /* The whole permission: nothing else may serve in the module's place. */
     if (r == PIPC_OK)
         r = pipc_config_set(config, "pipc", transport ? "transports" : "codecs", found.name, err);
@@ -108,15 +112,24 @@ pipc_result kit_context_open(const struct kit_subject *subject,
 }
 
 /* A wrapper's table says nothing of what it is: that is said by the transport that it wraps. */
-static int wrapper_check(const struct options *o, struct kit_subject *subject)
+static int wrapper_join(const struct options *o, struct kit_subject *subject)
 {
     const struct pipc_transport_ops *const ops = subject->module->ops;
+    struct pipc_error err = PIPC_ERROR_INIT;
+    const bool wraps =
+        subject->module->kind == PIPC_MODULE_TRANSPORT && (ops->traits & PIPC_TRAIT_WRAPPER);
 
-    if (subject->module->kind != PIPC_MODULE_TRANSPORT || !(ops->traits & PIPC_TRAIT_WRAPPER))
+    if (!wraps && !o->wraps)
+        return -1;
+    if (!wraps) {
+        kit_subject_close(subject);
+        return refuse(o, "--wraps: %s is no wrapper", found.name);
+    }
+    subject->module = kit_wrapped_join(subject->context, subject->module, o->wraps, &err);
+    if (subject->module)
         return -1;
     kit_subject_close(subject);
-    return refuse(o, "%s wraps another transport; conformance judges transports of their own",
-                  found.name);
+    return fail(o, &err, EXIT_USAGE);
 }
 
 int kit_subject_open(const struct options *o, struct kit_subject *ret_subject)
@@ -140,7 +153,7 @@ int kit_subject_open(const struct options *o, struct kit_subject *ret_subject)
         return refuse(o, "%s: it is not among the modules of its context", found.name);
     }
     ret_subject->module = info.module;
-    return wrapper_check(o, ret_subject);
+    return wrapper_join(o, ret_subject);
 }
 
 void kit_subject_close(struct kit_subject *subject)
