@@ -42,11 +42,13 @@ struct pipc_wrapped_channel {
     void *channel;
 };
 
+/* The wrapped transport of an instance. */
 static inline const struct pipc_wrapped *pipc_wrapped_of(const void *self)
 {
     return (const struct pipc_wrapped *)self;
 }
 
+/* The wrapped channel of a channel. */
 static inline const struct pipc_wrapped_channel *pipc_wrapped_channel_of(const void *channel)
 {
     return (const struct pipc_wrapped_channel *)channel;
@@ -54,6 +56,7 @@ static inline const struct pipc_wrapped_channel *pipc_wrapped_channel_of(const v
 
 /* ---- the transport ---- */
 
+/* Beginning of a service's name, into PIPC_WRAPPED_SERVICE bytes. */
 static inline void pipc_wrapped_name(char *name, const char *service)
 {
     size_t len = strlen(service);
@@ -64,6 +67,7 @@ static inline void pipc_wrapped_name(char *name, const char *service)
     name[len] = 0;
 }
 
+/* PIPC_ERR_ALLOC, with a sentence that names the service. */
 static inline pipc_result pipc_wrapped_no_memory(const struct pipc_host *host, const char *service,
                                                  struct pipc_error *err)
 {
@@ -90,6 +94,7 @@ static inline struct pipc_wrapped_listener *pipc_wrapped_listener_new(
     return l;
 }
 
+/* `listen`: the wrapped listener, and whose it is. */
 static inline pipc_result pipc_wrapped_listen(void *self, const struct pipc_endpoint *endpoint,
                                               void **ret_listener, struct pipc_error *err)
 {
@@ -107,6 +112,7 @@ static inline pipc_result pipc_wrapped_listen(void *self, const struct pipc_endp
     return result;
 }
 
+/* `adopt`: the same on a handle of somebody else. */
 static inline pipc_result pipc_wrapped_adopt(void *self, const struct pipc_endpoint *endpoint,
                                              pipc_handle handle, void **ret_listener,
                                              struct pipc_error *err)
@@ -125,6 +131,7 @@ static inline pipc_result pipc_wrapped_adopt(void *self, const struct pipc_endpo
     return result;
 }
 
+/* `listener_wait_handle` of the wrapped listener. */
 static inline pipc_handle pipc_wrapped_listener_wait_handle(void *self, void *listener)
 {
     const struct pipc_wrapped *const w = pipc_wrapped_of(self);
@@ -133,6 +140,7 @@ static inline pipc_handle pipc_wrapped_listener_wait_handle(void *self, void *li
                                         ((struct pipc_wrapped_listener *)listener)->listener);
 }
 
+/* `listener_close` of the wrapped listener; frees what was made around it. */
 static inline void pipc_wrapped_listener_close(void *self, void *listener, uint32_t flags)
 {
     const struct pipc_wrapped *const w = pipc_wrapped_of(self);
@@ -143,6 +151,7 @@ static inline void pipc_wrapped_listener_close(void *self, void *listener, uint3
     w->host->free(w->host, listener);
 }
 
+/* `usable` of the wrapped transport. */
 static inline pipc_result pipc_wrapped_usable(void *self, uint32_t role,
                                               const struct pipc_endpoint *endpoint,
                                               const struct pipc_carrier *carrier,
@@ -154,6 +163,7 @@ static inline pipc_result pipc_wrapped_usable(void *self, uint32_t role,
     return w->ops->usable(w->self, role, endpoint, carrier, auth_token, bits, ret_usable);
 }
 
+/* `sweep` of the wrapped transport. */
 static inline pipc_result pipc_wrapped_sweep(void *self, const struct pipc_endpoint *endpoint,
                                              struct pipc_error *err)
 {
@@ -164,6 +174,7 @@ static inline pipc_result pipc_wrapped_sweep(void *self, const struct pipc_endpo
 
 /* ---- channels ---- */
 
+/* `look` of the wrapped channel. */
 static inline uint32_t pipc_wrapped_look(void *channel)
 {
     const struct pipc_wrapped_channel *const c = pipc_wrapped_channel_of(channel);
@@ -171,6 +182,7 @@ static inline uint32_t pipc_wrapped_look(void *channel)
     return c->ops->look(c->channel);
 }
 
+/* `finish` of the wrapped channel. */
 static inline void pipc_wrapped_finish(void *channel, const struct pipc_wait *wait)
 {
     const struct pipc_wrapped_channel *const c = pipc_wrapped_channel_of(channel);
@@ -178,6 +190,7 @@ static inline void pipc_wrapped_finish(void *channel, const struct pipc_wait *wa
     c->ops->finish(c->channel, wait);
 }
 
+/* `packet_max` of the wrapped channel. */
 static inline uint32_t pipc_wrapped_packet_max(void *channel, uint32_t configured)
 {
     const struct pipc_wrapped_channel *const c = pipc_wrapped_channel_of(channel);
@@ -185,6 +198,7 @@ static inline uint32_t pipc_wrapped_packet_max(void *channel, uint32_t configure
     return c->ops->packet_max(c->channel, configured);
 }
 
+/* `wait_handle` of the wrapped channel. */
 static inline pipc_handle pipc_wrapped_wait_handle(void *channel)
 {
     const struct pipc_wrapped_channel *const c = pipc_wrapped_channel_of(channel);
@@ -192,6 +206,7 @@ static inline pipc_handle pipc_wrapped_wait_handle(void *channel)
     return c->ops->wait_handle(c->channel);
 }
 
+/* `interrupt` of the wrapped channel. */
 static inline void pipc_wrapped_interrupt(void *channel)
 {
     const struct pipc_wrapped_channel *const c = pipc_wrapped_channel_of(channel);
@@ -199,6 +214,7 @@ static inline void pipc_wrapped_interrupt(void *channel)
     c->ops->interrupt(c->channel);
 }
 
+/* `peer` of the wrapped channel. */
 static inline pipc_result pipc_wrapped_peer(void *channel, struct pipc_peer *ret_peer)
 {
     const struct pipc_wrapped_channel *const c = pipc_wrapped_channel_of(channel);
@@ -206,6 +222,7 @@ static inline pipc_result pipc_wrapped_peer(void *channel, struct pipc_peer *ret
     return c->ops->peer(c->channel, ret_peer);
 }
 
+/* `admit` of the wrapped channel. */
 static inline pipc_result pipc_wrapped_admit(void *channel, struct pipc_error *err)
 {
     const struct pipc_wrapped_channel *const c = pipc_wrapped_channel_of(channel);
@@ -213,6 +230,7 @@ static inline pipc_result pipc_wrapped_admit(void *channel, struct pipc_error *e
     return c->ops->admit(c->channel, err);
 }
 
+/* `waiter` of the wrapped channel. */
 static inline const struct pipc_waiter *pipc_wrapped_waiter(void *channel)
 {
     const struct pipc_wrapped_channel *const c = pipc_wrapped_channel_of(channel);
@@ -220,6 +238,7 @@ static inline const struct pipc_waiter *pipc_wrapped_waiter(void *channel)
     return c->ops->waiter(c->channel);
 }
 
+/* `memory` of the wrapped channel. */
 static inline uint64_t pipc_wrapped_memory(void *channel)
 {
     const struct pipc_wrapped_channel *const c = pipc_wrapped_channel_of(channel);
@@ -227,6 +246,7 @@ static inline uint64_t pipc_wrapped_memory(void *channel)
     return c->ops->memory(c->channel);
 }
 
+/* `wake` of the wrapped channel. */
 static inline void pipc_wrapped_wake(void *channel)
 {
     const struct pipc_wrapped_channel *const c = pipc_wrapped_channel_of(channel);
