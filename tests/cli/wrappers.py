@@ -125,7 +125,7 @@ def test_wrong_options_are_told_with_their_place(case):
 
 def test_client_recovers_from_what_chaos_does(case):
     server = serve(case, configure(case, 'server.conf', 'chaos', {'seed': 3, 'delay': 100, 'delay_us': 500, 'disconnect': 20}))
-    client = configure(case, 'client.conf', 'chaos', {'seed': 4, 'disconnect': 30, 'short': 10, 'fail': 10, 'after': 2})
+    client = configure(case, 'client.conf', 'chaos', {'seed': 4, 'disconnect': 30, 'fail': 10, 'after': 2})
     answers = failures = 0
     for key in range(60):
         done = call(case, client, str(key), '--wait', '5000')
