@@ -55,6 +55,10 @@ install(CODE "
   configure_file(\"${PROJECT_BINARY_DIR}/pipc.pc.in\" \"${PROJECT_BINARY_DIR}/pipc.pc\" @ONLY)" COMPONENT dev)
 install(FILES ${PROJECT_BINARY_DIR}/pipc.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
 
+# The author kit, and what Wireshark needs to know of traces.
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/tools/templates DESTINATION ${CMAKE_INSTALL_DATADIR}/pipc COMPONENT dev)
+install(FILES ${PROJECT_SOURCE_DIR}/transports/trace/pipc.lua DESTINATION ${CMAKE_INSTALL_DATADIR}/pipc/wireshark COMPONENT tools)
+
 if(TARGET pipc_tool)
   install(TARGETS pipc_tool RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
   install(FILES ${PROJECT_SOURCE_DIR}/tools/pipc/completion.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions

@@ -124,7 +124,8 @@ pipc_result context_make(const struct options *o, const char *service,
     /* Commands that only look must work where a module is broken: that is what they are asked for.
      */
     if (strcmp(o->command, "info") == 0 || strcmp(o->command, "decode") == 0 ||
-        strcmp(o->command, "encode") == 0 || strcmp(o->command, "conformance") == 0)
+        strcmp(o->command, "encode") == 0 || strcmp(o->command, "conformance") == 0 ||
+        strcmp(o->command, "doctor") == 0)
         options.flags = PIPC_OPEN_INSPECT;
     r = context_configure(o, service, config, err);
     if (r == PIPC_OK)

@@ -232,10 +232,11 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(const struct options *o);
-    } commands[] = {
-        {"info", command_info},     {"serve", command_serve}, {"call", command_call},
-        {"watch", command_watch},   {"top", command_top},     {"decode", command_decode},
-        {"encode", command_encode}, {"bench", command_bench}, {"conformance", command_conformance}};
+    } commands[] = {{"info", command_info},     {"serve", command_serve},
+                    {"call", command_call},     {"watch", command_watch},
+                    {"top", command_top},       {"decode", command_decode},
+                    {"encode", command_encode}, {"doctor", command_doctor},
+                    {"bench", command_bench},   {"conformance", command_conformance}};
     struct options o;
     int code;
 

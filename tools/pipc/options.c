@@ -72,6 +72,7 @@ static const struct option_row rows[] = {
      "end after N refreshes"},
     {"once", FLAG, AT(once), 0, 0, 0, " top ", NULL, "end after one refresh"},
     {"find", TEXT, AT(find), 0, 0, 0, " watch ", "NAME", "show items of this name alone"},
+    {"clean", FLAG, AT(clean), 0, 0, 0, " doctor ", NULL, "remove what dead servers left"},
     {"hex", FLAG, AT(hex), 0, 0, 0, " decode encode ", NULL, "bytes as hexadecimal text"},
     {"lines", FLAG, AT(lines), 0, 0, 0, " decode encode ", NULL, "one case a line"},
     {"items", NUMBER, AT(items), AT(items_given), 0, U32, " decode bench ", "N",
@@ -93,6 +94,7 @@ static const struct option_row rows[] = {
     {"builtin", TEXT, AT(builtin), 0, 0, 0, JUDGES, "NAME", "judge this module of the build"},
     {"samples", TEXT, AT(samples), 0, 0, 0, JUDGES, "FILE",
      "messages of a codec, \"request HEX\" or \"response HEX\" a line"},
+    {"wraps", TEXT, AT(wraps), 0, 0, 0, JUDGES, "NAME", "what a wrapper under test wraps"},
     {"list", FLAG, AT(list), 0, 0, 0, JUDGES, NULL, "show the cases that apply, run none"},
     {"only", TEXT, AT(only), 0, 0, 0, JUDGES, "ID", "run this case alone (ID,ID: these)"},
     {"limit", NUMBER, AT(limit_s), 0, 1, 86400, JUDGES, "SECONDS", "time limit of a case"},
@@ -113,6 +115,7 @@ static const struct {
     {"top", "", "processes of this machine, grouped by container"},
     {"decode", "STRUCTURE [FILE | -]", "bytes to fields"},
     {"encode", "STRUCTURE [FILE | -]", "fields (JSON) to bytes"},
+    {"doctor", "[KIND]", "why a client does not get what it wants, and what is left over"},
     {"bench", "[SCENARIO...]", "throughput, latency and CPU time, next to the raw exchange"},
     {"conformance", "", "judge a module by the rules of its kind (TAP)"},
 };
