@@ -131,6 +131,7 @@ struct pipc_server {
     uint32_t live;     /* workers whose thread has not finished */
     uint32_t departed; /* workers that are so */
     bool running;
+    bool holds; /* its run holds the context: what a forked child gives back */
     /* Written under the lock, read as atomics. */
     uint32_t used;      /* slots */
     uint32_t lingering; /* threads that outlive their slot */

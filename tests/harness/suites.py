@@ -278,3 +278,6 @@ SUITES = {
     'install': install,
     'abi': lambda run: scripts(run, 'abi'),
 }
+
+import faults  # noqa: E402  (it uses what stands above)
+SUITES.update(faults.SUITES)
