@@ -4,6 +4,7 @@ import glob
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 
@@ -15,6 +16,12 @@ MEGABYTES = '2000'
 TIMEOUT_MS = '2000'
 ENV = {'AFL_SKIP_CPUFREQ': '1', 'AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES': '1', 'AFL_NO_UI': '1', 'AFL_NO_AFFINITY': '1',
        'AFL_AUTORESUME': '1', 'AFL_FORKSRV_INIT_TMOUT': '60000', 'AFL_IGNORE_SEED_PROBLEMS': '1'}
+
+
+# SIGTERM or SIGINT came: the search that runs ends as if its time were over, and is accounted for.
+stopped = []
+for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, lambda *_: stopped.append(1))
 
 
 class Result:
@@ -74,7 +81,7 @@ def cpu_of_session(session):
 
 
 def search(target, cpu_seconds, wall_seconds=None):
-    """Searches until so much CPU time is used (or wall time over); goes on where an earlier search of the folder ended."""
+    """Searches until so much CPU time is used (or the wall time is over, or a signal ends it); goes on where an earlier search of the folder ended."""
     out = out_of(target)
     os.makedirs(out, exist_ok=True)
     binary = os.path.join(out, 'program')
@@ -88,7 +95,7 @@ def search(target, cpu_seconds, wall_seconds=None):
         process = subprocess.Popen(command, env=dict(os.environ, **ENV), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                    start_new_session=True)
         try:
-            while process.poll() is None and used < cpu_seconds and time.monotonic() < stop:
+            while process.poll() is None and used < cpu_seconds and time.monotonic() < stop and not stopped:
                 time.sleep(0.5)
                 used = max(used, cpu_of_session(process.pid))
         finally:

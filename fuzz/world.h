@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The world of the targets that play a whole connection: an input that is read step by step, a
+ * clock that moves only when the script says so, an allocator that counts, and a baseline whose one
+ * channel gets its packets from the script. Nothing here blocks, and nothing is a system object;
+ * one thread.
+ *
+ * An input is a row of steps. A step below STEP_CALLS is something that the other side or time
+ * does; it happens while the library waits. The others are calls of the target. A wait that meets a
+ * call, or the end of the input, sees nothing until its deadline.
+ */
+#ifndef PIPC_FUZZ_WORLD_H
+#define PIPC_FUZZ_WORLD_H
+
+#include "fuzz.h"
+
+#include <pipc/context.h>
+#include <pipc/session.h>
+
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define WORLD_PACKET_MOST 8192u
+#define WORLD_TICK_NS     100u /* between two looks at the clock */
+#define WORLD_BEGIN_NS    UINT64_C(1000000000000)
+
+enum world_step {
+    STEP_PACKET, /* u16 length, bytes */
+    STEP_TIME,   /* u16 milliseconds */
+    STEP_END,
+    STEP_FAIL,
+    STEP_MADE,  /* a packet that the target makes of what follows */
+    STEP_MADE2, /* another kind of it */
+    STEP_CALLS  /* this and all above: calls */
+};
+
+struct world {
+    const uint8_t *at, *end;
+    uint64_t now;
+    uint64_t late; /* nanoseconds of a STEP_TIME that a deadline cut off */
+    bool ended, failed, full, fail_send, interrupted;
+    uint32_t sent;      /* packets that left */
+    uint32_t packets;   /* that came */
+    uint8_t first[128]; /* the first of them, as far as it fits */
+    uint32_t first_len;
+    uint32_t sent_len;
+    uint8_t sent_bytes[256]; /* the last one, as far as it fits */
+    uint32_t packet_max;     /* no packet that leaves may be longer; 0: not agreed yet */
+    uint8_t joined[4 * WORLD_PACKET_MOST]; /* payload bytes received since the last message */
+    size_t joined_len;
+    uint64_t live, peak; /* bytes of the counting allocator */
+    uint64_t blocks;
+};
+static struct world world;
+
+/* The target's own packets: writes one into `buf` (WORLD_PACKET_MOST bytes), returns its length. */
+static uint32_t world_make(enum world_step step, uint8_t *buf);
+
+static inline void must(bool good)
+{
+    if (!good)
+        abort();
+}
+
+/* ---- the input ---- */
+
+static inline size_t in_left(void)
+{
+    return (size_t)(world.end - world.at);
+}
+
+static inline uint64_t in_number(size_t bytes)
+{
+    uint64_t value = 0;
+
+    for (size_t i = 0; i < bytes && world.at < world.end; i++)
+        value |= (uint64_t)*world.at++ << (8 * i);
+    return value;
+}
+
+static inline uint32_t in_bytes(uint8_t *to, uint32_t most)
+{
+    const uint32_t n = in_left() < most ? (uint32_t)in_left() : most;
+
+    memcpy(to, world.at, n);
+    world.at += n;
+    return n;
+}
+
+static inline void world_begin(const uint8_t *data, size_t len)
+{
+    const uint64_t live = world.live, blocks = world.blocks;
+
+    memset(&world, 0, sizeof(world));
+    world.at = data;
+    world.end = data + len;
+    world.now = WORLD_BEGIN_NS;
+    world.live = world.peak = live;
+    world.blocks = blocks;
+}
+
+/* ---- the clock: the library's calls of these two end here (see CMakeLists.txt) ---- */
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ret_time);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ret_time)
+{
+    (void)clock;
+    world.now += WORLD_TICK_NS;
+    ret_time->tv_sec = (time_t)(world.now / 1000000000u);
+    ret_time->tv_nsec = (long)(world.now % 1000000000u);
+    return 0;
+}
+
+int __wrap_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *left,
+                 const sigset_t *mask);
+int __wrap_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *left,
+                 const sigset_t *mask)
+{
+    (void)fds;
+    (void)count;
+    (void)mask;
+    must(left != NULL);
+    world.now += (uint64_t)left->tv_sec * 1000000000u + (uint64_t)left->tv_nsec;
+    return 0;
+}
+
+/* ---- memory ---- */
+
+static void *world_alloc(void *arg, size_t size)
+{
+    size_t *const block = malloc(sizeof(size_t) * 2 + size);
+
+    (void)arg;
+    must(block && size);
+    block[0] = size;
+    world.live += size;
+    world.blocks++;
+    if (world.live > world.peak)
+        world.peak = world.live;
+    return block + 2;
+}
+
+static void world_free(void *arg, void *ptr)
+{
+    size_t *const block = ptr;
+
+    (void)arg;
+    if (!block)
+        return;
+    world.live -= block[-2];
+    world.blocks--;
+    free(block - 2);
+}
+
+static void *world_realloc(void *arg, void *ptr, size_t size)
+{
+    void *const fresh = world_alloc(arg, size);
+
+    if (ptr) {
+        const size_t old = ((size_t *)ptr)[-2];
+        memcpy(fresh, ptr, old < size ? old : size);
+        world_free(arg, ptr);
+    }
+    return fresh;
+}
+
+static const struct pipc_allocator world_allocator = {.size = sizeof(world_allocator),
+                                                      .alloc = world_alloc,
+                                                      .realloc = world_realloc,
+                                                      .free = world_free};
+
+/* ---- what happens while the library waits ---- */
+
+enum world_event { EVENT_PACKET, EVENT_NOTHING, EVENT_END, EVENT_FAIL };
+
+/* Lets `ns` go by, up to the deadline; false: that is reached. */
+static bool world_sleep(uint64_t ns, uint64_t deadline)
+{
+    if (deadline != PIPC_NEVER && world.now + ns >= deadline) {
+        const uint64_t slept = deadline > world.now ? deadline - world.now : 0;
+        world.late = ns - (slept < ns ? slept : ns);
+        world.now += slept;
+        return false;
+    }
+    world.now += ns;
+    world.late = 0;
+    return true;
+}
+
+/* Nothing will come any more. */
+static enum world_event world_idle(uint64_t deadline)
+{
+    if (deadline == PIPC_NEVER) {
+        world.ended = true;
+        return EVENT_END;
+    }
+    if (deadline != PIPC_NOW && deadline > world.now)
+        world.now = deadline;
+    return EVENT_NOTHING;
+}
+
+/* The next event before the deadline; a packet is in `buf`. */
+static enum world_event world_wait(uint64_t deadline, uint8_t *buf, uint32_t *ret_len)
+{
+    for (;;) {
+        if (world.failed)
+            return EVENT_FAIL;
+        if (world.ended)
+            return EVENT_END;
+        if (world.late && (deadline == PIPC_NOW || !world_sleep(world.late, deadline)))
+            return EVENT_NOTHING;
+        if (world.at == world.end || *world.at >= STEP_CALLS)
+            return world_idle(deadline);
+        const enum world_step step = *world.at++;
+        if (step == STEP_TIME) {
+            world.late = in_number(2) * PIPC_NS_PER_MS;
+        } else if (step == STEP_END) {
+            world.ended = true;
+        } else if (step == STEP_FAIL) {
+            world.failed = true;
+        } else {
+            *ret_len = step == STEP_PACKET
+                           ? in_bytes(buf, (uint32_t)(in_number(2) % (WORLD_PACKET_MOST + 1)))
+                           : world_make(step, buf);
+            return EVENT_PACKET;
+        }
+    }
+}
+
+/* ---- channels ---- */
+
+static void world_join(const uint8_t *packet, uint32_t len)
+{
+    if (len <= 32)
+        return;
+    const size_t room = sizeof(world.joined) - world.joined_len;
+    const size_t n = len - 32 < room ? len - 32 : room;
+    memcpy(world.joined + world.joined_len, packet + 32, n);
+    world.joined_len += n;
+}
+
+static pipc_result link_receive(void *channel, const struct pipc_piece *pieces, uint32_t count,
+                                const struct pipc_wait *wait, struct pipc_received *ret_received,
+                                struct pipc_error *err)
+{
+    static uint8_t packet[WORLD_PACKET_MOST];
+    uint32_t len = 0, done = 0;
+
+    (void)channel;
+    (void)err;
+    if (world.interrupted)
+        return PIPC_ERR_ABORTED;
+    const enum world_event event = world_wait(wait->deadline_ns, packet, &len);
+    if (event == EVENT_NOTHING)
+        return PIPC_ERR_TIMEOUT;
+    if (event == EVENT_FAIL)
+        return PIPC_ERR_RECV;
+    ret_received->len = 0;
+    ret_received->flags = event == EVENT_END || !len ? PIPC_RECEIVED_END : 0;
+    if (ret_received->flags)
+        return PIPC_OK;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t left = len - done;
+        const uint32_t n = left < pieces[i].len ? left : (uint32_t)pieces[i].len;
+        memset(pieces[i].base, 0xa5, pieces[i].len); /* every piece is writable */
+        memcpy(pieces[i].base, packet + done, n);
+        done += n;
+    }
+    ret_received->len = done;
+    ret_received->flags = done < len ? PIPC_RECEIVED_CUT : 0;
+    if (!world.packets++)
+        memcpy(world.first, packet, world.first_len = len < 128 ? len : 128);
+    world_join(packet, done);
+    return PIPC_OK;
+}
+
+static pipc_result link_send(void *channel, const struct pipc_piece *pieces, uint32_t count,
+                             const struct pipc_wait *wait, struct pipc_error *err)
+{
+    size_t len = 0;
+
+    (void)channel;
+    (void)err;
+    if (world.interrupted)
+        return PIPC_ERR_ABORTED;
+    if (world.fail_send)
+        return PIPC_ERR_SEND;
+    if (world.full) {
+        if (wait->deadline_ns != PIPC_NOW && wait->deadline_ns != PIPC_NEVER)
+            world.now = wait->deadline_ns > world.now ? wait->deadline_ns : world.now;
+        return wait->deadline_ns == PIPC_NEVER ? PIPC_ERR_SEND : PIPC_ERR_TIMEOUT;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        for (size_t k = 0; k < pieces[i].len; k++, len++)
+            if (len < sizeof(world.sent_bytes))
+                world.sent_bytes[len] = ((const uint8_t *)pieces[i].base)[k];
+    must(len >= 32 && (!world.packet_max || len <= world.packet_max));
+    world.sent_len = (uint32_t)len;
+    world.sent++;
+    return PIPC_OK;
+}
+
+static uint32_t link_look(void *channel)
+{
+    (void)channel;
+    return world.ended || world.failed ? PIPC_LOOK_GONE : PIPC_LOOK_NOTHING;
+}
+
+static void link_finish(void *channel, const struct pipc_wait *wait)
+{
+    (void)channel;
+    (void)wait;
+}
+
+static uint32_t link_packet_max(void *channel, uint32_t configured)
+{
+    (void)channel;
+    return configured ? configured : 4096;
+}
+
+static void link_interrupt(void *channel)
+{
+    (void)channel;
+    world.interrupted = true;
+}
+
+static void link_close(void *channel, uint32_t flags)
+{
+    (void)channel;
+    (void)flags;
+}
+
+static pipc_result link_accept(void *self, void *listener, const struct pipc_wait *wait,
+                               void **ret_channel, struct pipc_error *err)
+{
+    (void)self;
+    (void)listener;
+    (void)wait;
+    (void)err;
+    *ret_channel = &world;
+    return PIPC_OK;
+}
+
+static pipc_result link_connect(void *self, const struct pipc_endpoint *endpoint,
+                                const struct pipc_wait *wait, void **ret_channel,
+                                struct pipc_error *err)
+{
+    (void)endpoint;
+    return link_accept(self, NULL, wait, ret_channel, err);
+}
+
+static pipc_result link_listen(void *self, const struct pipc_endpoint *endpoint,
+                               void **ret_listener, struct pipc_error *err)
+{
+    (void)self;
+    (void)endpoint;
+    (void)err;
+    *ret_listener = &world;
+    return PIPC_OK;
+}
+
+static pipc_handle link_listener_handle(void *self, void *listener)
+{
+    (void)self;
+    (void)listener;
+    return PIPC_NO_HANDLE;
+}
+
+static void link_listener_close(void *self, void *listener, uint32_t flags)
+{
+    (void)self;
+    (void)listener;
+    (void)flags;
+}
+
+/* Whether the transport admits the other side; the handshake target's to set. */
+static pipc_result link_verdict;
+
+static pipc_result link_admit(void *channel, struct pipc_error *err)
+{
+    (void)channel;
+    (void)err;
+    return link_verdict;
+}
+
+static const struct pipc_transport_ops link_ops = {
+    .size = sizeof(link_ops),
+    .traits = PIPC_TRAIT_BASELINE,
+    .listen = link_listen,
+    .accept = link_accept,
+    .connect = link_connect,
+    .listener_wait_handle = link_listener_handle,
+    .listener_close = link_listener_close,
+    .send = link_send,
+    .receive = link_receive,
+    .look = link_look,
+    .finish = link_finish,
+    .packet_max = link_packet_max,
+    .interrupt = link_interrupt,
+    .admit = link_admit,
+    .close = link_close,
+};
+
+#define WORLD_MODULE(module_name, module_ops)                                         \
+    {                                                                                 \
+        .magic = PIPC_MODULE_MAGIC, .kind = PIPC_MODULE_TRANSPORT,                    \
+        .abi_major = PIPC_TRANSPORT_ABI_MAJOR, .abi_minor = PIPC_TRANSPORT_ABI_MINOR, \
+        .size = sizeof(struct pipc_module), .name = (module_name), .version = "1",    \
+        .vendor = "fuzz", .summary = "What a script says.", .ops = (module_ops)       \
+    }
+
+static const struct pipc_module link_module = WORLD_MODULE("link", &link_ops);
+
+/* A context over these transports, with the counting allocator. */
+static struct pipc_context *world_context(const char *transports,
+                                          const struct pipc_module *const *upgrades, size_t count)
+{
+    static const struct pipc_open_options options = {.size = sizeof(options),
+                                                     .allocator = &world_allocator};
+    struct pipc_config *config = NULL;
+    struct pipc_context *context = NULL;
+
+    must(pipc_config_new(NULL, &config) == PIPC_OK);
+    must(pipc_config_add_module(config, &link_module, NULL) == PIPC_OK);
+    for (size_t i = 0; i < count; i++)
+        must(pipc_config_add_module(config, upgrades[i], NULL) == PIPC_OK);
+    must(pipc_config_set(config, "pipc", "transports", transports, NULL) == PIPC_OK);
+    must(pipc_config_set(config, "pipc", "carrier", "link", NULL) == PIPC_OK);
+    must(pipc_open(config, &options, &context, NULL) == PIPC_OK);
+    pipc_config_free(config);
+    return context;
+}
+
+#endif
