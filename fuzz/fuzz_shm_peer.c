@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A region whose other side writes into it between any two reads of this one: at the attach, inside
+ * waits and copies, in both roles, through the mapping and through the descriptor. The transport's
+ * sources are compiled once more with peer_moves.h in front, so every atomic load, every copy and
+ * every system call is a point at which the script may move.
+ *
+ * What has to hold: no access outside the region; every byte that is received stood at its place
+ * during the call; length and sequence were both published by the peer; nothing outside the own
+ * lane is written; every wait ends in its time; a region that was cut off is not touched again.
+ */
+#include "fuzz.h"
+#include "transports/shm/shm.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "peer_moves.h"
+#undef memcpy
+#undef open
+#undef poll
+#undef fstat
+#undef pread
+#undef pwrite
+#undef kill
+#undef __atomic_load_n
+
+#define REQUEST   480u
+#define RESPONSE  992u
+#define FILE_LEN  (64u + 512u + 1024u)
+#define POINTS    200000u
+#define WORDS_LEN 64u
+#define MS        UINT64_C(1000000)
+
+static void must(bool good)
+{
+    if (!good)
+        abort();
+}
+
+/* ---- the script: moves of the peer, and calls of this side ---- */
+
+struct cursor {
+    const uint8_t *at, *end;
+};
+
+struct peer {
+    struct cursor moves, calls;
+    uint32_t skip;   /* points until the next move */
+    uint32_t points; /* so far: a call that makes too many hangs */
+    uint64_t now;
+    uint32_t abort_flag;
+    int fd;        /* the region's file */
+    uint8_t *map;  /* the peer's own mapping of it */
+    bool asleep;   /* inside a futex wait: the file may be cut off */
+    bool cut;      /* it was; nothing may be touched any more */
+    bool gone;     /* the carrier has ended */
+    bool dead;     /* its process has */
+    bool foreign;  /* the file's owner is a stranger */
+    uint64_t sent; /* messages that the peer published properly */
+    struct shm_channel *channel;
+    bool touched[FILE_LEN]; /* bytes that the peer wrote in this call */
+    uint8_t before[FILE_LEN];
+    uint8_t seen[FILE_LEN][32]; /* values of each byte during this call, as a bit set */
+};
+static struct peer peer;
+
+static uint64_t number(struct cursor *c, uint32_t bytes)
+{
+    uint64_t value = 0;
+
+    for (uint32_t i = 0; i < bytes && c->at < c->end; i++)
+        value |= (uint64_t)*c->at++ << (8 * i);
+    return value;
+}
+
+static void see(uint32_t at)
+{
+    peer.seen[at][peer.map[at] / 8] |= (uint8_t)(1u << (peer.map[at] % 8));
+}
+
+static void put(uint32_t at, const void *bytes, uint32_t len)
+{
+    for (uint32_t i = 0; i < len && at + i < FILE_LEN; i++) {
+        peer.map[at + i] = ((const uint8_t *)bytes)[i];
+        peer.touched[at + i] = true;
+        see(at + i);
+    }
+}
+
+/* Where the peer's lane lies. */
+static bool peer_is_client(void)
+{
+    return peer.channel && peer.channel->role == PIPC_ROLE_SERVER;
+}
+
+static void put_word(uint32_t request, uint32_t response, uint64_t value, uint32_t len)
+{
+    put(peer_is_client() ? request : response, &value, len);
+}
+
+/* A proper message of that length and byte. */
+static void publish(uint32_t len, uint8_t byte)
+{
+    uint8_t bytes[1024];
+
+    memset(bytes, byte, sizeof(bytes));
+    put(peer_is_client() ? 64 : 64 + 512, bytes, len < sizeof(bytes) ? len : sizeof(bytes));
+    peer.sent++;
+    put_word(48, 52, len, 4);
+    put_word(32, 40, peer.sent, 8);
+    put_word(56, 60, peer.sent, 4);
+}
+
+static void cut_off(void)
+{
+    if (!peer.asleep || peer.cut || !peer.channel || !peer.channel->region.map)
+        return;
+    must(ftruncate(peer.fd, 0) == 0);
+    peer.cut = true;
+}
+
+static void make_move(void)
+{
+    struct cursor *const c = &peer.moves;
+    const uint32_t what = (uint32_t)number(c, 1);
+    uint64_t value;
+
+    switch (what % 16) {
+    case 0:
+        publish((uint32_t)number(c, 2) % 1200, (uint8_t)what);
+        break;
+    case 1:
+        put_word(48, 52, number(c, 2), 4);
+        break;
+    case 2:
+        put_word(48, 52, number(c, 4), 4);
+        break;
+    case 3:
+        put_word(32, 40, peer.sent = number(c, 1), 8);
+        break;
+    case 4:
+        put_word(32, 40, number(c, 8), 8);
+        break;
+    case 5:
+        put_word(56, 60, number(c, 4), 4);
+        break;
+    case 6:
+        value = number(c, 8);
+        put((uint32_t)(value & 0xffff) % FILE_LEN, (uint8_t *)&value + 2, 1 + what / 16 % 6);
+        break;
+    case 7: /* a word of the header */
+        value = number(c, 4);
+        put(what / 16 * 4, &value, 4);
+        break;
+    case 8:
+        peer.now += number(c, 2) * MS;
+        break;
+    case 9:
+        peer.gone = true;
+        break;
+    case 10:
+        peer.dead = true;
+        break;
+    case 11:
+        __atomic_store_n(&peer.abort_flag, 1, __ATOMIC_RELEASE);
+        break;
+    case 12:
+        if (peer.channel)
+            shm_interrupt(peer.channel);
+        break;
+    case 13:
+        cut_off();
+        break;
+    case 14: /* the end mark */
+        put_word(48, 52, 0, 4);
+        put_word(32, 40, ++peer.sent, 8);
+        break;
+    default: /* the same bytes again, so that a copy sees two versions */
+        for (uint32_t i = 0; i < 32; i++)
+            put(peer_is_client() ? 64 + 31 * i % 480 : 64 + 512 + 31 * i % 992, &what, 1);
+        break;
+    }
+}
+
+void peer_move(void)
+{
+    must(++peer.points < POINTS);
+    if (peer.moves.at == peer.moves.end || (peer.cut && !peer.asleep))
+        return;
+    if (peer.skip == 0) {
+        const uint32_t next = (uint32_t)number(&peer.moves, 1);
+        if (next < 0xf0) {
+            peer.skip = next + 1;
+        } else {
+            peer.skip = next - 0xf0; /* several in a row */
+            if (!peer.cut)
+                make_move();
+            return;
+        }
+    }
+    if (--peer.skip == 0 && !peer.cut)
+        make_move();
+}
+
+/* ---- the system as the transport sees it ---- */
+
+void *peer_memcpy(void *to, const void *from, size_t len)
+{
+    uint8_t *const t = to;
+    const uint8_t *const f = from;
+    const size_t half = len / 2;
+
+    peer_move();
+    for (size_t i = 0; i < half; i++)
+        t[i] = f[i];
+    peer_move();
+    for (size_t i = half; i < len; i++)
+        t[i] = f[i];
+    return to;
+}
+
+long peer_futex(const void *word, int op, unsigned value, const void *time)
+{
+    const long *const span = time;
+    uint32_t turns;
+
+    must(!peer.cut);
+    if (op != 0)
+        return peer.asleep; /* a wake-up, also of the close inside a failed attach */
+    turns = 1 + (uint32_t)number(&peer.moves, 1) % 4;
+    must((uintptr_t)word - (uintptr_t)peer.channel->region.map < WORDS_LEN);
+    must(span[0] == 0 && span[1] >= 0 && span[1] <= 100 * 1000000);
+    peer.asleep = true;
+    for (uint32_t i = 0; i < turns; i++) {
+        peer_move();
+        if (peer.cut || __atomic_load_n((const uint32_t *)word, __ATOMIC_ACQUIRE) != value)
+            break;
+    }
+    peer.asleep = false;
+    if (!peer.cut && __atomic_load_n((const uint32_t *)word, __ATOMIC_ACQUIRE) != value) {
+        peer.now += 1000;
+        errno = turns & 1 ? EAGAIN : EINTR;
+        return turns == 2 ? 0 : -1;
+    }
+    peer.now += (uint64_t)span[1];
+    errno = ETIMEDOUT;
+    return -1;
+}
+
+int peer_poll(struct pollfd *fds, nfds_t count, int ms)
+{
+    must(count == 1 && fds[0].fd < 0 && ms >= 0);
+    peer_move();
+    peer.now += (uint64_t)ms * MS;
+    return 0;
+}
+
+int peer_open(int flags)
+{
+    peer_move();
+    (void)flags;
+    return dup(peer.fd);
+}
+
+int peer_stat(int fd, struct stat *ret_stat)
+{
+    peer_move();
+    if (fstat(fd < 0 ? peer.fd : fd, ret_stat) != 0)
+        return -1;
+    ret_stat->st_uid = peer.foreign ? 4242 : 0;
+    return 0;
+}
+
+ssize_t peer_pread(int fd, void *to, size_t len, off_t at)
+{
+    peer_move();
+    return pread(fd, to, len, at);
+}
+
+ssize_t peer_pwrite(int fd, const void *from, size_t len, off_t at)
+{
+    peer_move();
+    return pwrite(fd, from, len, at);
+}
+
+int peer_kill(void)
+{
+    peer_move();
+    errno = ESRCH;
+    return peer.dead ? -1 : 0;
+}
+
+uid_t peer_uid(void)
+{
+    return 0;
+}
+
+/* ---- the core as the transport sees it ---- */
+
+static uint32_t carrier_look(void *channel)
+{
+    (void)channel;
+    peer_move();
+    return peer.gone ? PIPC_LOOK_GONE : PIPC_LOOK_NOTHING;
+}
+
+static pipc_handle no_handle(void *channel)
+{
+    (void)channel;
+    return PIPC_NO_HANDLE;
+}
+
+static uint64_t clock_ns(const struct pipc_host *host)
+{
+    (void)host;
+    peer_move();
+    return peer.now += 1000;
+}
+
+static void *host_alloc(const struct pipc_host *host, size_t size)
+{
+    (void)host;
+    return malloc(size);
+}
+
+static void host_free(const struct pipc_host *host, void *ptr)
+{
+    (void)host;
+    free(ptr);
+}
+
+static void error_set(const struct pipc_host *host, struct pipc_error *err, pipc_result result,
+                      int32_t os_code, const char *text)
+{
+    (void)host;
+    (void)os_code;
+    must(strlen(text) > 0);
+    err->result = result;
+}
+
+static const struct pipc_transport_ops carrier_ops = {
+    .size = sizeof(carrier_ops), .look = carrier_look, .wait_handle = no_handle};
+static const struct pipc_carrier carrier = {.size = sizeof(carrier), .ops = &carrier_ops};
+static struct pipc_host host = {.size = sizeof(host),
+                                .alloc = host_alloc,
+                                .free = host_free,
+                                .clock_ns = clock_ns,
+                                .error_set = error_set,
+                                .sleep_cost_ns = 20000};
+static struct shm_instance instance = {.host = &host, .foreign_owners = true};
+static const struct pipc_endpoint endpoint = {
+    .size = sizeof(endpoint), .run_dir = "/run/x", .service = "s"};
+
+/* ---- calls ---- */
+
+static struct pipc_wait wait_of(uint32_t kind)
+{
+    static const uint64_t ms[] = {1, 20, 150, 3000};
+    struct pipc_wait wait = {
+        .size = sizeof(wait), .abort = PIPC_NO_HANDLE, .abort_flag = &peer.abort_flag};
+
+    wait.deadline_ns = kind % 5 == 4 ? PIPC_NOW : peer.now + ms[kind % 5] * MS;
+    return wait;
+}
+
+static void begin_call(void)
+{
+    peer.points = 0;
+    memset(peer.touched, 0, sizeof(peer.touched));
+    memset(peer.seen, 0, sizeof(peer.seen));
+    if (peer.cut)
+        return;
+    memcpy(peer.before, peer.map, FILE_LEN);
+    for (uint32_t i = 0; i < FILE_LEN; i++)
+        see(i);
+}
+
+static bool is_own(uint32_t at)
+{
+    const bool client = peer.channel->role == PIPC_ROLE_CLIENT;
+    const uint8_t *const map = peer.channel->region.map;
+    const uint32_t area = (uint32_t)(peer.channel->out.area - map);
+
+    if (at >= area && at < area + peer.channel->out.capacity)
+        return true;
+    if (client)
+        return (at >= 32 && at < 40) || (at >= 48 && at < 52) || (at >= 56 && at < 60);
+    return (at >= 40 && at < 48) || (at >= 52 && at < 56) || (at >= 60 && at < 64);
+}
+
+static void end_call(const struct pipc_wait *wait)
+{
+    must(wait->deadline_ns == PIPC_NOW || peer.now <= wait->deadline_ns + 70000 * MS);
+    if (peer.cut)
+        return;
+    for (uint32_t i = 0; i < FILE_LEN; i++)
+        must(peer.map[i] == peer.before[i] || peer.touched[i] || is_own(i));
+}
+
+static bool was_seen(uint32_t at, const void *bytes, size_t len)
+{
+    const uint8_t *const b = bytes;
+
+    for (size_t i = 0; i < len; i++)
+        if (!(peer.seen[at + i][b[i] / 8] & 1u << (b[i] % 8)))
+            return false;
+    return true;
+}
+
+/* The length word stood there, or the message was told by its header alone; so did the sequence. */
+static void check_words(const struct shm_channel *c, const struct pipc_received *received)
+{
+    const bool client = c->role == PIPC_ROLE_CLIENT;
+    const uint32_t len = (uint32_t)received->len;
+
+    must((received->flags & PIPC_RECEIVED_CUT) || was_seen(client ? 52 : 48, &len, 4));
+    must(was_seen(client ? 40 : 32, &c->taken, 8));
+}
+
+static void take(uint32_t how)
+{
+    struct shm_channel *const c = peer.channel;
+    const size_t sizes[2] = {32 + how / 5 % 4 * 8, how & 0x80 ? 2000 : number(&peer.calls, 1)};
+    struct pipc_piece pieces[2] = {{malloc(sizes[0]), sizes[0]}, {malloc(sizes[1] + 1), sizes[1]}};
+    struct pipc_received received = {.size = sizeof(received)};
+    struct pipc_error err = PIPC_ERROR_INIT;
+    const struct pipc_wait wait = wait_of(how);
+    const uint64_t taken = c->taken;
+    const bool over = c->ended || c->gone;
+
+    must(pieces[0].base && pieces[1].base);
+    begin_call();
+    const pipc_result result = shm_receive(c, pieces, 2, &wait, &received, &err);
+    end_call(&wait);
+    if (result == PIPC_OK && !(received.flags & PIPC_RECEIVED_END)) {
+        const size_t first = received.len < sizes[0] ? (size_t)received.len : sizes[0];
+        const uint32_t area = (uint32_t)(c->in.area - (uint8_t *)c->region.map);
+        must(!over && c->taken == taken + 1 && received.len >= 32);
+        must(received.len <= sizes[0] + sizes[1] && received.len <= c->in.capacity);
+        must(was_seen(area, pieces[0].base, first));
+        must(was_seen(area + (uint32_t)first, pieces[1].base, (size_t)received.len - first));
+        check_words(c, &received);
+    } else {
+        must(c->taken == taken);
+    }
+    free(pieces[0].base);
+    free(pieces[1].base);
+}
+
+static void give(uint32_t how)
+{
+    static uint8_t bytes[2048];
+    struct shm_channel *const c = peer.channel;
+    const struct pipc_piece pieces[2] = {{bytes, 32}, {bytes, number(&peer.calls, 2) % 1100}};
+    const struct pipc_wait wait = wait_of(how);
+    const uint64_t sent = c->sent;
+    const bool cut = peer.cut, ended = c->gone;
+    struct pipc_error err = PIPC_ERROR_INIT;
+
+    if (cut && !ended)
+        return; /* the next sleep sees it; until then a write is at the program's own risk */
+    memset(bytes, (int)how, sizeof(bytes));
+    begin_call();
+    const pipc_result result = shm_send(c, pieces, 2, &wait, &err);
+    end_call(&wait);
+    must(c->sent == sent + (result == PIPC_OK));
+    if (result == PIPC_OK)
+        must(32 + pieces[1].len <= c->out.capacity && !ended);
+}
+
+static void call(void)
+{
+    const uint32_t how = (uint32_t)number(&peer.calls, 1);
+
+    if (how % 7 == 6) {
+        begin_call();
+        must(shm_look(peer.channel) <= PIPC_LOOK_GONE);
+    } else if (how % 7 == 5) {
+        const struct pipc_wait wait = wait_of(how);
+        if (peer.cut)
+            return;
+        begin_call();
+        shm_finish(peer.channel, &wait);
+        end_call(&wait);
+    } else if (how % 7 >= 3) {
+        give(how);
+    } else if (!peer.cut || peer.channel->gone) {
+        take(how);
+    }
+}
+
+/* ---- one run ---- */
+
+static pipc_result bring_up(bool client)
+{
+    struct pipc_upgrade_failure failure = {.size = sizeof(failure)};
+    const struct pipc_upgrade_request request = {.size = sizeof(request),
+                                                 .bit = PIPC_PROFILE_SHM_FUTEX,
+                                                 .session_id = 1,
+                                                 .max_request_bytes = REQUEST,
+                                                 .max_response_bytes = RESPONSE,
+                                                 .room_bytes = UINT64_MAX};
+    const struct pipc_wait wait = wait_of(2);
+    struct pipc_error err = PIPC_ERROR_INIT;
+    struct shm_header header;
+    uint64_t size;
+    void *channel = NULL;
+    pipc_result result;
+
+    if (client) { /* the peer has made the region */
+        must(shm_layout(REQUEST, RESPONSE, &header, &size) && size == FILE_LEN);
+        header.magic = PIPC_SHM_MAGIC;
+        header.owner_pid = 1;
+        header.owner_generation = 7;
+        memcpy(peer.map, &header, sizeof(header));
+        result =
+            shm_attach(&instance, &endpoint, &carrier, &request, &wait, &channel, &failure, &err);
+        must(result != PIPC_ERR_TIMEOUT || peer.now >= wait.deadline_ns);
+    } else {
+        result = shm_offer(&instance, &endpoint, &carrier, &request, &channel, &failure, &err);
+    }
+    must((result == PIPC_OK) == (channel != NULL));
+    peer.channel = channel;
+    return result;
+}
+
+/* The peer's mapping is made once; the file is made whole again for each run. */
+static void prepare(void)
+{
+    if (!peer.map) {
+        peer.fd = memfd_create("region", MFD_CLOEXEC);
+        must(peer.fd >= 0 && ftruncate(peer.fd, FILE_LEN) == 0);
+        peer.map = mmap(NULL, FILE_LEN, PROT_READ | PROT_WRITE, MAP_SHARED, peer.fd, 0);
+        must(peer.map != MAP_FAILED);
+    }
+    must(ftruncate(peer.fd, FILE_LEN) == 0);
+    memset(peer.map, 0, FILE_LEN);
+}
+
+void fuzz_one(const uint8_t *data, size_t len)
+{
+    const int fd = peer.fd;
+    uint8_t *const map = peer.map;
+
+    if (len < 3)
+        return;
+    memset(&peer, 0, offsetof(struct peer, touched));
+    peer.fd = fd;
+    peer.map = map;
+    prepare();
+    const size_t moves = data[1] + (size_t)(data[2] & 3) * 256;
+    const size_t split = 3 + (moves < len - 3 ? moves : len - 3);
+    peer.moves = (struct cursor){data + 3, data + split};
+    peer.calls = (struct cursor){data + split, data + len};
+    peer.now = 1000 * MS;
+    peer.foreign = (data[0] & 2) != 0;
+    host.cpus = data[0] & 4 ? 2 : 1;
+    instance.spin_us = data[0] & 8 ? PIPC_SPIN_ADAPTIVE : data[0] & 16 ? 30 : PIPC_SPIN_OFF;
+    if (bring_up(data[0] & 1) != PIPC_OK)
+        return;
+    while (peer.calls.at < peer.calls.end)
+        call();
+    peer.moves.at = peer.moves.end;
+    shm_close(peer.channel, 0);
+}
