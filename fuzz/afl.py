@@ -66,18 +66,22 @@ def read_stats(out):
         return dict(re.match(r'(\w+)\s*: (.*)', line).groups() for line in f if ' : ' in line)
 
 
-def cpu_of_session(session):
-    """CPU seconds of every process of a session and of the children that they waited for."""
-    ticks = 0
+def cpu_of_tree(top):
+    """CPU seconds of a process, of all below it and of the children that they waited for. AFL++ puts its fork server into a
+    session of its own, so parents are followed."""
+    parents, ticks = {}, {}
     for path in glob.glob('/proc/[0-9]*/stat'):
         try:
             with open(path, encoding='utf-8', errors='replace') as f:
                 fields = f.read().rsplit(')', 1)[1].split()
         except (OSError, IndexError):
             continue
-        if int(fields[3]) == session:
-            ticks += sum(int(n) for n in fields[11:15])
-    return ticks / TICKS
+        pid = int(path.split('/')[2])
+        parents[pid], ticks[pid] = int(fields[1]), sum(int(n) for n in fields[11:15])
+
+    def below(pid):
+        return pid == top or (pid in parents and below(parents[pid]))
+    return sum(n for pid, n in ticks.items() if below(pid)) / TICKS
 
 
 def search(target, cpu_seconds, wall_seconds=None):
@@ -97,7 +101,7 @@ def search(target, cpu_seconds, wall_seconds=None):
         try:
             while process.poll() is None and used < cpu_seconds and time.monotonic() < stop and not stopped:
                 time.sleep(0.5)
-                used = max(used, cpu_of_session(process.pid))
+                used = max(used, cpu_of_tree(process.pid))
         finally:
             if process.poll() is None:
                 process.terminate()
