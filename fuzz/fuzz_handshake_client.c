@@ -45,7 +45,8 @@ static uint32_t world_make(enum world_step step, uint8_t *buf)
     (void)pipc_header_encode(&header, buf, PIPC_HEADER_LEN);
     (void)pipc_hello_ack_encode(&ack, buf + PIPC_HEADER_LEN, PIPC_HELLO_ACK_LEN);
     if (step == STEP_MADE2) {
-        buf[in_number(1) % len] ^= (uint8_t)in_number(1);
+        const uint32_t at = (uint32_t)in_number(1) % len;
+        buf[at] ^= (uint8_t)in_number(1);
         len -= (uint32_t)in_number(1) % (len + 1);
     }
     return len;

@@ -53,11 +53,11 @@ static uint32_t world_make(enum world_step step, uint8_t *buf)
                                .max_request_payload_bytes = 100,
                                .max_request_batch_items = 1,
                                .auth_token = settings.auth_token,
-                               .packet_size = 4096,
-                               .supported_profiles = (uint32_t)in_number(2),
-                               .preferred_profiles = (uint32_t)in_number(2)};
+                               .packet_size = 4096};
     uint32_t len = PIPC_HEADER_LEN + PIPC_HELLO_LEN;
 
+    hello.supported_profiles = (uint32_t)in_number(2);
+    hello.preferred_profiles = (uint32_t)in_number(2);
     if (step == STEP_MADE2) {
         hello.max_request_payload_bytes = (uint32_t)in_number(4);
         hello.max_request_batch_items = (uint32_t)in_number(1);
@@ -67,7 +67,8 @@ static uint32_t world_make(enum world_step step, uint8_t *buf)
     (void)pipc_header_encode(&header, buf, PIPC_HEADER_LEN);
     (void)pipc_hello_encode(&hello, buf + PIPC_HEADER_LEN, PIPC_HELLO_LEN);
     if (step == STEP_MADE2) {
-        buf[in_number(1) % len] ^= (uint8_t)in_number(1);
+        const uint32_t at = (uint32_t)in_number(1) % len;
+        buf[at] ^= (uint8_t)in_number(1);
         len -= (uint32_t)in_number(1) % (len + 1);
     }
     return len;

@@ -35,6 +35,7 @@
 #define RESPONSE  992u
 #define FILE_LEN  (64u + 512u + 1024u)
 #define POINTS    200000u
+#define LATE      1000u
 #define WORDS_LEN 64u
 #define MS        UINT64_C(1000000)
 
@@ -53,7 +54,9 @@ struct cursor {
 struct peer {
     struct cursor moves, calls;
     uint32_t skip;   /* points until the next move */
-    uint32_t points; /* so far: a call that makes too many hangs */
+    uint32_t points; /* of this call: one that makes too many hangs */
+    uint32_t late;   /* of them behind the call's deadline */
+    uint64_t deadline;
     uint64_t now;
     uint32_t abort_flag;
     int fd;        /* the region's file */
@@ -65,9 +68,12 @@ struct peer {
     bool foreign;  /* the file's owner is a stranger */
     uint64_t sent; /* messages that the peer published properly */
     struct shm_channel *channel;
-    bool touched[FILE_LEN]; /* bytes that the peer wrote in this call */
+    uint32_t call; /* number of the call */
+    /* by byte of the region: its value when the call began, the last call in which the peer wrote
+     * it, and the values, as a bit set, that it wrote then */
     uint8_t before[FILE_LEN];
-    uint8_t seen[FILE_LEN][32]; /* values of each byte during this call, as a bit set */
+    uint32_t touched[FILE_LEN];
+    uint8_t seen[FILE_LEN][32];
 };
 static struct peer peer;
 
@@ -80,8 +86,12 @@ static uint64_t number(struct cursor *c, uint32_t bytes)
     return value;
 }
 
+/* The byte has a new value in this call. */
 static void see(uint32_t at)
 {
+    if (peer.touched[at] != peer.call)
+        memset(peer.seen[at], 0, sizeof(peer.seen[at]));
+    peer.touched[at] = peer.call;
     peer.seen[at][peer.map[at] / 8] |= (uint8_t)(1u << (peer.map[at] % 8));
 }
 
@@ -89,7 +99,6 @@ static void put(uint32_t at, const void *bytes, uint32_t len)
 {
     for (uint32_t i = 0; i < len && at + i < FILE_LEN; i++) {
         peer.map[at + i] = ((const uint8_t *)bytes)[i];
-        peer.touched[at + i] = true;
         see(at + i);
     }
 }
@@ -192,6 +201,8 @@ static void make_move(void)
 void peer_move(void)
 {
     must(++peer.points < POINTS);
+    if (peer.deadline != PIPC_NOW && peer.now > peer.deadline)
+        must(++peer.late < LATE);
     if (peer.moves.at == peer.moves.end || (peer.cut && !peer.asleep))
         return;
     if (peer.skip == 0) {
@@ -231,9 +242,9 @@ long peer_futex(const void *word, int op, unsigned value, const void *time)
     const long *const span = time;
     uint32_t turns;
 
+    if (op != 0) /* a wake-up, which of a file that was cut off is an error and no signal */
+        return peer.cut ? -1 : peer.asleep;
     must(!peer.cut);
-    if (op != 0)
-        return peer.asleep; /* a wake-up, also of the close inside a failed attach */
     turns = 1 + (uint32_t)number(&peer.moves, 1) % 4;
     must((uintptr_t)word - (uintptr_t)peer.channel->region.map < WORDS_LEN);
     must(span[0] == 0 && span[1] >= 0 && span[1] <= 100 * 1000000);
@@ -370,16 +381,13 @@ static struct pipc_wait wait_of(uint32_t kind)
     return wait;
 }
 
-static void begin_call(void)
+static void begin_call(uint64_t deadline)
 {
-    peer.points = 0;
-    memset(peer.touched, 0, sizeof(peer.touched));
-    memset(peer.seen, 0, sizeof(peer.seen));
-    if (peer.cut)
-        return;
-    memcpy(peer.before, peer.map, FILE_LEN);
-    for (uint32_t i = 0; i < FILE_LEN; i++)
-        see(i);
+    peer.points = peer.late = 0;
+    peer.deadline = deadline;
+    peer.call++;
+    if (!peer.cut)
+        memcpy(peer.before, peer.map, FILE_LEN);
 }
 
 static bool is_own(uint32_t at)
@@ -395,21 +403,22 @@ static bool is_own(uint32_t at)
     return (at >= 40 && at < 48) || (at >= 52 && at < 56) || (at >= 60 && at < 64);
 }
 
-static void end_call(const struct pipc_wait *wait)
+static void end_call(void)
 {
-    must(wait->deadline_ns == PIPC_NOW || peer.now <= wait->deadline_ns + 70000 * MS);
     if (peer.cut)
         return;
     for (uint32_t i = 0; i < FILE_LEN; i++)
-        must(peer.map[i] == peer.before[i] || peer.touched[i] || is_own(i));
+        if (peer.map[i] != peer.before[i])
+            must(peer.touched[i] == peer.call || is_own(i));
 }
 
 static bool was_seen(uint32_t at, const void *bytes, size_t len)
 {
     const uint8_t *const b = bytes;
 
-    for (size_t i = 0; i < len; i++)
-        if (!(peer.seen[at + i][b[i] / 8] & 1u << (b[i] % 8)))
+    for (size_t i = 0; i < len; i++, at++)
+        if (b[i] != peer.before[at] &&
+            (peer.touched[at] != peer.call || !(peer.seen[at][b[i] / 8] & 1u << (b[i] % 8))))
             return false;
     return true;
 }
@@ -436,9 +445,9 @@ static void take(uint32_t how)
     const bool over = c->ended || c->gone;
 
     must(pieces[0].base && pieces[1].base);
-    begin_call();
+    begin_call(wait.deadline_ns);
     const pipc_result result = shm_receive(c, pieces, 2, &wait, &received, &err);
-    end_call(&wait);
+    end_call();
     if (result == PIPC_OK && !(received.flags & PIPC_RECEIVED_END)) {
         const size_t first = received.len < sizes[0] ? (size_t)received.len : sizes[0];
         const uint32_t area = (uint32_t)(c->in.area - (uint8_t *)c->region.map);
@@ -467,9 +476,9 @@ static void give(uint32_t how)
     if (cut && !ended)
         return; /* the next sleep sees it; until then a write is at the program's own risk */
     memset(bytes, (int)how, sizeof(bytes));
-    begin_call();
+    begin_call(wait.deadline_ns);
     const pipc_result result = shm_send(c, pieces, 2, &wait, &err);
-    end_call(&wait);
+    end_call();
     must(c->sent == sent + (result == PIPC_OK));
     if (result == PIPC_OK)
         must(32 + pieces[1].len <= c->out.capacity && !ended);
@@ -480,15 +489,15 @@ static void call(void)
     const uint32_t how = (uint32_t)number(&peer.calls, 1);
 
     if (how % 7 == 6) {
-        begin_call();
+        begin_call(PIPC_NOW);
         must(shm_look(peer.channel) <= PIPC_LOOK_GONE);
     } else if (how % 7 == 5) {
         const struct pipc_wait wait = wait_of(how);
         if (peer.cut)
             return;
-        begin_call();
+        begin_call(wait.deadline_ns);
         shm_finish(peer.channel, &wait);
-        end_call(&wait);
+        end_call();
     } else if (how % 7 >= 3) {
         give(how);
     } else if (!peer.cut || peer.channel->gone) {
@@ -551,7 +560,7 @@ void fuzz_one(const uint8_t *data, size_t len)
 
     if (len < 3)
         return;
-    memset(&peer, 0, offsetof(struct peer, touched));
+    memset(&peer, 0, offsetof(struct peer, call));
     peer.fd = fd;
     peer.map = map;
     prepare();
@@ -560,6 +569,7 @@ void fuzz_one(const uint8_t *data, size_t len)
     peer.moves = (struct cursor){data + 3, data + split};
     peer.calls = (struct cursor){data + split, data + len};
     peer.now = 1000 * MS;
+    peer.deadline = PIPC_NOW;
     peer.foreign = (data[0] & 2) != 0;
     host.cpus = data[0] & 4 ? 2 : 1;
     instance.spin_us = data[0] & 8 ? PIPC_SPIN_ADAPTIVE : data[0] & 16 ? 30 : PIPC_SPIN_OFF;
@@ -568,5 +578,6 @@ void fuzz_one(const uint8_t *data, size_t len)
     while (peer.calls.at < peer.calls.end)
         call();
     peer.moves.at = peer.moves.end;
+    peer.deadline = PIPC_NOW;
     shm_close(peer.channel, 0);
 }
