@@ -59,14 +59,15 @@ struct peer {
     uint64_t deadline;
     uint64_t now;
     uint32_t abort_flag;
-    int fd;        /* the region's file */
-    uint8_t *map;  /* the peer's own mapping of it */
-    bool asleep;   /* inside a futex wait: the file may be cut off */
-    bool cut;      /* it was; nothing may be touched any more */
-    bool gone;     /* the carrier has ended */
-    bool dead;     /* its process has */
-    bool foreign;  /* the file's owner is a stranger */
-    uint64_t sent; /* messages that the peer published properly */
+    int fd;         /* the region's file */
+    uint8_t *map;   /* the peer's own mapping of it */
+    bool elsewhere; /* another thread of this side runs */
+    bool asleep;    /* inside a futex wait: the file may be cut off */
+    bool cut;       /* it was; nothing may be touched any more */
+    bool gone;      /* the carrier has ended */
+    bool dead;      /* its process has */
+    bool foreign;   /* the file's owner is a stranger */
+    uint64_t sent;  /* messages that the peer published properly */
     struct shm_channel *channel;
     uint32_t call; /* number of the call */
     /* by byte of the region: its value when the call began, the last call in which the peer wrote
@@ -180,9 +181,11 @@ static void make_move(void)
     case 11:
         __atomic_store_n(&peer.abort_flag, 1, __ATOMIC_RELEASE);
         break;
-    case 12:
+    case 12: /* another thread: its own steps are none of the call's */
+        peer.elsewhere = true;
         if (peer.channel)
             shm_interrupt(peer.channel);
+        peer.elsewhere = false;
         break;
     case 13:
         cut_off();
@@ -200,6 +203,8 @@ static void make_move(void)
 
 void peer_move(void)
 {
+    if (peer.elsewhere)
+        return;
     must(++peer.points < POINTS);
     if (peer.deadline != PIPC_NOW && peer.now > peer.deadline)
         must(++peer.late < LATE);
