@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Two upgrades beside the baseline of world.h, "fast" (two bits that leave together, whole
+ * Two upgrades beside the baseline of link.h, "fast" (two bits that leave together, whole
  * messages, one request at a time, as shared memory has them) and "extra" (one bit, chunks). What
  * they answer in a handshake is told beforehand; their channels get packets from the same script as
  * the baseline.
@@ -8,7 +8,7 @@
 #ifndef PIPC_FUZZ_UPGRADES_H
 #define PIPC_FUZZ_UPGRADES_H
 
-#include "world.h"
+#include "link.h"
 
 #define FAST_BITS  UINT32_C(0x06)
 #define EXTRA_BITS UINT32_C(0x0100)
