@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import cases
 import coverage
+import models
 import packaging
 
 PROGRAM_SECONDS = 900
@@ -262,6 +263,13 @@ def install(run):
         scripts(run, 'install')
 
 
+def soak_smoke(run):
+    """Some seconds of tests/soak: is it flat, and does the soak itself still run?"""
+    begin = time.monotonic()
+    status, output = execute([os.path.join(run.root, 'tests', 'soak'), '--minutes', '0.15', '--build', run.build.dir], run.env)
+    run.report.add(f'{run.build.name}/soak-smoke', int(status == 0), int(status != 0), 0, time.monotonic() - begin, output)
+
+
 SUITES = {
     'checks': checks,
     'tidy': tidy,
@@ -277,6 +285,8 @@ SUITES = {
     'coverage-gate': coverage_gate,
     'install': install,
     'abi': lambda run: scripts(run, 'abi'),
+    'models': lambda run: models.suite(run, execute),
+    'soak-smoke': soak_smoke,
 }
 
 import faults  # noqa: E402  (it uses what stands above)
