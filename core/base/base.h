@@ -14,7 +14,11 @@
 #include <stdbool.h>
 
 #if defined(__GNUC__)
-#define PIPCI_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#ifndef PIPC_PRINTF_KIND
+#define PIPC_PRINTF_KIND printf /* the build says so where the C library has two kinds of printf \
+                                 */
+#endif
+#define PIPCI_PRINTF(f, a) __attribute__((format(PIPC_PRINTF_KIND, f, a)))
 #else
 #define PIPCI_PRINTF(f, a)
 #endif

@@ -115,5 +115,7 @@ pipc_result pipci_dir_list(const char *path, void *arg,
                            struct pipc_error *err);
 /* True if `path` is absolute on this system. */
 bool pipci_path_is_absolute(const char *path);
+/* The last component of a path: what is behind its last separator. */
+const char *pipci_path_base(const char *path);
 
 #endif

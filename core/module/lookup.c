@@ -7,6 +7,8 @@
  */
 #include "registry.h"
 
+#include "../base/platform.h"
+
 #include "name.h"
 
 #include <stdio.h>
@@ -106,8 +108,7 @@ static const char *keep_text(struct texts *texts, const char *text, size_t len)
 /* "/a/b/NAME.so.1" gives NAME. */
 static const char *name_of_file(struct texts *texts, const char *file)
 {
-    const char *const slash = strrchr(file, '/');
-    const char *const from = slash ? slash + 1 : file;
+    const char *const from = pipci_path_base(file);
 
     return keep_text(texts, from, strcspn(from, "."));
 }

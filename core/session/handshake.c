@@ -32,6 +32,12 @@ uint32_t pipci_handshake_head_write(uint8_t *packet, uint16_t code, uint16_t sta
     return (uint32_t)(PIPC_HEADER_LEN + len);
 }
 
+bool pipci_handshake_is_cut(const struct pipc_transport_ops *carrier,
+                            const struct pipc_received *received)
+{
+    return (carrier->traits & PIPC_TRAIT_WHOLE_HANDSHAKE) && (received->flags & PIPC_RECEIVED_CUT);
+}
+
 /* ---- the server's object ---- */
 
 static void drop(struct pipc_handshake *h)
@@ -66,7 +72,8 @@ uint64_t pipc_handshake_deadline(const struct pipc_handshake *handshake)
     return handshake ? handshake->deadline_ns : PIPC_NEVER;
 }
 
-/* Row 1, then the rest. A packet longer than the buffer is judged by what fits. */
+/* Row 1, then the rest. A packet longer than the buffer is judged by what fits, unless the carrier
+ * asks for whole ones. */
 static pipc_result take_hello(struct pipc_handshake *h,
                               const struct pipc_session_settings *settings,
                               const struct pipc_wait *wait, struct pipc_error *err)
@@ -82,6 +89,9 @@ static pipc_result take_hello(struct pipc_handshake *h,
     if ((got.flags & PIPC_RECEIVED_END) || !got.len)
         return pipci_fail(err, PIPC_ERR_DISCONNECTED, 0,
                           "service %s: closed before a HELLO came (a probe)",
+                          h->site->endpoint.service);
+    if (pipci_handshake_is_cut(&h->site->service.carrier->ops, &got))
+        return pipci_fail(err, PIPC_ERR_PROTOCOL, 0, "service %s: HELLO is longer than one can be",
                           h->site->endpoint.service);
     return pipci_handshake_judge(h, packet, (size_t)got.len, settings, err);
 }

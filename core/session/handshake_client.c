@@ -163,6 +163,8 @@ static pipc_result take_ack(struct attempt *a, struct pipc_error *err)
         return result;
     if ((got.flags & PIPC_RECEIVED_END) || !got.len)
         return refuse(a, err, PIPC_ERR_DISCONNECTED, "the server closed during the handshake");
+    if (pipci_handshake_is_cut(&a->service.carrier->ops, &got))
+        return refuse(a, err, PIPC_ERR_PROTOCOL, "HELLO_ACK is longer than one can be");
     result = check_head(a, packet, (size_t)got.len, err);
     return result == PIPC_OK ? check_ack(a, packet, (size_t)got.len, err) : result;
 }

@@ -264,6 +264,9 @@ struct pipci_handshake_head {
 };
 /* `packet` holds at least 32 bytes. */
 void pipci_handshake_head_read(const uint8_t *packet, struct pipci_handshake_head *ret_head);
+/* Whether this packet of a handshake is too long for its carrier. */
+bool pipci_handshake_is_cut(const struct pipc_transport_ops *carrier,
+                            const struct pipc_received *received);
 /* A control message; returns its length. `len` bytes of payload have been put at packet + 32. */
 uint32_t pipci_handshake_head_write(uint8_t *packet, uint16_t code, uint16_t status, size_t len);
 

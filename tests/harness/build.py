@@ -16,7 +16,7 @@ class Build:
         env = dict(self.env)
         if self.name == 'fuzz':
             env['AFL_QUIET'] = '1'
-        if self.name == 'coverage' and os.path.isdir(self.dir):
+        if 'coverage' in self.name and os.path.isdir(self.dir):
             self.remove_counts()
         for command in (['cmake', '--preset', self.name], ['cmake', '--build', self.dir]):
             done = subprocess.run(command, cwd=self.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -15,6 +15,7 @@ import cases
 import coverage
 import models
 import packaging
+import wine
 
 PROGRAM_SECONDS = 900
 FUZZ_SECONDS = 4
@@ -287,6 +288,7 @@ SUITES = {
     'abi': lambda run: scripts(run, 'abi'),
     'models': lambda run: models.suite(run, execute),
     'soak-smoke': soak_smoke,
+    **wine.SUITES,
 }
 
 import faults  # noqa: E402  (it uses what stands above)

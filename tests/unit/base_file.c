@@ -267,3 +267,11 @@ TEST(base_path, absolute_begins_with_a_slash)
     CHECK(!pipci_path_is_absolute("run/x"));
     CHECK(!pipci_path_is_absolute("./x"));
 }
+
+TEST(base_path, base_is_behind_the_last_slash)
+{
+    CHECK_STR(pipci_path_base("/a/b/uds.so"), "uds.so");
+    CHECK_STR(pipci_path_base("uds.so"), "uds.so");
+    CHECK_STR(pipci_path_base("a/"), "");
+    CHECK_STR(pipci_path_base("a\\b"), "a\\b");
+}

@@ -32,8 +32,8 @@ static void masks(const char *list, const char *more, uint32_t supported, uint32
 {
     char text[512];
     fixtures();
-    snprintf(text, sizeof(text), "[pipc]\ntransports = %s\nmodule_dir = /nonexistent\n%s", list,
-             more);
+    snprintf(text, sizeof(text), "[pipc]\ntransports = %s\nmodule_dir = " PIPC_TEST_NOWHERE "\n%s",
+             list, more);
     struct pipc_context *const context = module_context(text);
     const struct pipc_plan plan = plan_of(context);
     CHECK_EQ(plan.supported, supported);
@@ -59,7 +59,7 @@ TEST(config_plan, unlisted_bits_are_in_neither_mask)
     fixtures();
     module_fixture_upgrade(1, "fast", 0x06)->transport.unlisted_bits = 0x04;
     struct pipc_context *const context =
-        module_context("[pipc]\ntransports = fast,base\nmodule_dir = /nonexistent\n");
+        module_context("[pipc]\ntransports = fast,base\nmodule_dir = " PIPC_TEST_NOWHERE "\n");
     const struct pipc_plan plan = plan_of(context);
     CHECK_EQ(plan.supported, 0x03);
     CHECK_EQ(plan.preferred, 0x02);
@@ -175,7 +175,7 @@ TEST(config_plan, unknown_name_lists_what_is_available)
 {
     struct pipc_error err;
     fixtures();
-    module_refused("[pipc]\ntransports = gone, base\nmodule_dir = /nonexistent\n",
+    module_refused("[pipc]\ntransports = gone, base\nmodule_dir = " PIPC_TEST_NOWHERE "\n",
                    PIPC_TEST_HAVE_LOADER ? PIPC_ERR_MODULE_NOT_FOUND : PIPC_ERR_NO_LOADER, &err);
     CHECK_HAS(err.text, "[pipc] transports: \"gone\": ");
     CHECK_HAS(err.text, "; available: ");
@@ -188,7 +188,7 @@ TEST(config_plan, unknown_carrier_lists_what_is_available)
     struct pipc_error err;
     fixtures();
     module_refused("[service.x]\ntransports = fast\ncarrier = gone\n[pipc]\ntransports = base\n"
-                   "module_dir = /nonexistent\n",
+                   "module_dir = " PIPC_TEST_NOWHERE "\n",
                    PIPC_TEST_HAVE_LOADER ? PIPC_ERR_MODULE_NOT_FOUND : PIPC_ERR_NO_LOADER, &err);
     CHECK_HAS(err.text, "[service.x] carrier: \"gone\": ");
     CHECK_HAS(err.text, "; available: ");
@@ -198,7 +198,7 @@ TEST(config_plan, unknown_codec_lists_what_is_available)
 {
     struct pipc_error err;
     fixtures();
-    module_refused("[pipc]\ntransports = base\ncodecs = gone\nmodule_dir = /nonexistent\n",
+    module_refused("[pipc]\ntransports = base\ncodecs = gone\nmodule_dir = " PIPC_TEST_NOWHERE "\n",
                    PIPC_TEST_HAVE_LOADER ? PIPC_ERR_MODULE_NOT_FOUND : PIPC_ERR_NO_LOADER, &err);
     CHECK_HAS(err.text, "[pipc] codecs: \"gone\": ");
     CHECK_HAS(err.text, "; available: ");
@@ -208,13 +208,14 @@ TEST(config_plan, optional_missing_name_keeps_its_reason)
 {
     fixtures();
     struct pipc_context *const context =
-        module_context("[pipc]\ntransports = -gone, base\nmodule_dir = /nonexistent\n");
+        module_context("[pipc]\ntransports = -gone, base\nmodule_dir = " PIPC_TEST_NOWHERE "\n");
     const struct pipc_plan plan = plan_of(context);
     CHECK_EQ(plan.plane_count, 2);
     CHECK_STR(plan.planes[0].name, "gone");
     CHECK_EQ(plan.planes[0].bits, 0);
     CHECK_HAS(plan.planes[0].reason, PIPC_TEST_HAVE_LOADER
-                                         ? "/nonexistent/gone.so: there is no such file"
+                                         ? PIPC_TEST_NOWHERE "/gone" PIPC_TEST_MODULE_SUFFIX
+                                                             ": there is no such file"
                                          : "gone: dynamic loading is not built in");
     CHECK_STR(plan.planes[1].reason, "");
     const struct pipc_module_info info = module_record(context, "gone");
@@ -252,8 +253,8 @@ TEST(config_plan, list_of_which_nothing_is_left_is_an_error)
 {
     struct pipc_error err;
     fixtures();
-    module_refused("[pipc]\ntransports = -gone\nmodule_dir = /nonexistent\n", PIPC_ERR_CONFIG,
-                   &err);
+    module_refused("[pipc]\ntransports = -gone\nmodule_dir = " PIPC_TEST_NOWHERE "\n",
+                   PIPC_ERR_CONFIG, &err);
     CHECK_HAS(err.text, "[pipc] transports: found \"-gone\", of which nothing is left, expected at "
                         "least one that is there; ");
 }
@@ -261,8 +262,8 @@ TEST(config_plan, list_of_which_nothing_is_left_is_an_error)
 TEST(config_plan, optional_codec_may_be_missing)
 {
     fixtures();
-    struct pipc_context *const context =
-        module_context("[pipc]\ntransports = base\ncodecs = -gone\nmodule_dir = /nonexistent\n");
+    struct pipc_context *const context = module_context(
+        "[pipc]\ntransports = base\ncodecs = -gone\nmodule_dir = " PIPC_TEST_NOWHERE "\n");
     CHECK_EQ(module_record(context, "gone").optional, 1);
     CHECK_OK(pipc_close(context));
 }
@@ -307,7 +308,7 @@ TEST(config_plan, default_that_is_not_there_is_an_error_of_open)
     if (PIPC_TEST_BUILTIN || !PIPC_TEST_HAVE_LOADER)
         test_skip("the baseline of this build is linked in");
     CHECK_OK(pipc_config_new(NULL, &config));
-    CHECK_OK(pipc_config_set(config, "pipc", "module_dir", "/nonexistent", NULL));
+    CHECK_OK(pipc_config_set(config, "pipc", "module_dir", PIPC_TEST_NOWHERE, NULL));
     CHECK_RESULT(pipc_open(config, NULL, &context, &err), PIPC_ERR_MODULE_NOT_FOUND);
     CHECK_HAS(err.text, "default: [pipc] transports: \"");
     CHECK(context == NULL);
@@ -323,7 +324,8 @@ TEST(config_plan, inspecting_context_opens_and_says_why_a_service_cannot)
     fixtures();
     struct pipc_config *const config = module_config();
     CHECK_OK(module_feed(config,
-                         "[pipc]\ntransports = gone\nmodule_dir = /nonexistent\ncodecs = none\n"
+                         "[pipc]\ntransports = gone\nmodule_dir = " PIPC_TEST_NOWHERE
+                         "\ncodecs = none\n"
                          "[service.good]\ntransports = base\n",
                          NULL));
     CHECK_OK(pipc_open(config, &options, &context, &err));

@@ -21,27 +21,16 @@ static void need_loader(void)
     module_fixture_baseline(0, "base");
 }
 
-static unsigned mappings(const char *part)
-{
-    char line[1024];
-    unsigned count = 0;
-    FILE *const f = fopen("/proc/self/maps", "r");
-    CHECK(f != NULL);
-    while (fgets(line, sizeof(line), f))
-        count += strstr(line, part) != NULL;
-    fclose(f);
-    return count;
-}
-
 TEST(module_life, a_thousand_starts_and_ends_map_the_file_once)
 {
     need_loader();
     CHECK_OK(pipc_close(module_context(GOOD_CONFIG)));
-    const unsigned before = mappings("good_codec.so"), descriptors = test_open_descriptors();
+    const unsigned before = test_mapped("good_codec" PIPC_TEST_MODULE_SUFFIX),
+                   descriptors = test_open_descriptors();
     CHECK(before > 0);
     for (unsigned i = test_scale(1000); i > 0; i--)
         CHECK_OK(pipc_close(module_context(GOOD_CONFIG)));
-    CHECK_EQ(mappings("good_codec.so"), before);
+    CHECK_EQ(test_mapped("good_codec" PIPC_TEST_MODULE_SUFFIX), before);
     CHECK_EQ(test_open_descriptors(), descriptors);
 }
 
@@ -52,7 +41,7 @@ TEST(module_life, refused_files_are_not_kept)
     CHECK_RESULT(pipc_module_load(context, PIPC_MODULE_CODEC, "bad_magic", NULL),
                  PIPC_ERR_MODULE_ABI);
 #ifdef __GLIBC__
-    CHECK_EQ(mappings("bad_magic.so"), 0);
+    CHECK_EQ(test_mapped("bad_magic" PIPC_TEST_MODULE_SUFFIX), 0);
 #endif
     CHECK_OK(pipc_close(context));
 }
@@ -95,10 +84,11 @@ TEST(module_life, configured_file_wins_over_the_linked_in_module_and_is_logged)
     CHECK_OK(pipc_close(linked));
     struct pipc_context *const context =
         module_context("[pipc]\ntransports = base\nlog_level = info\n[codec.good_codec]\nfile "
-                       "= " PIPC_TEST_FIXTURE_DIR "/good_codec.so\n");
+                       "= " PIPC_TEST_FIXTURE_DIR "/good_codec" PIPC_TEST_MODULE_SUFFIX "\n");
     CHECK_EQ(module_record(context, "good_codec").builtin, 0);
-    CHECK_HAS(module_log(), "2 good_codec: the file " PIPC_TEST_FIXTURE_DIR
-                            "/good_codec.so wins over the built-in module\n");
+    CHECK_HAS(module_log(),
+              "2 good_codec: the file " PIPC_TEST_FIXTURE_DIR "/good_codec" PIPC_TEST_MODULE_SUFFIX
+              " wins over the built-in module\n");
     CHECK_OK(pipc_close(context));
 }
 
@@ -257,8 +247,10 @@ TEST(module_life, scan_lists_sorted_names_once)
     module_fixture_baseline(0, "zebra");
     module_fixture_codec(1, "good_codec", 900);
     snprintf(config, sizeof(config), "[pipc]\ntransports = zebra\nmodule_dir = %s\n", test_dir());
-    const char *const files[] = {"middle.so", "good_codec.so", "UPPER.so",
-                                 "note.txt",  "x.so.1",        ".so"};
+    const char *const files[] = {
+        "middle" PIPC_TEST_MODULE_SUFFIX, "good_codec" PIPC_TEST_MODULE_SUFFIX,
+        "UPPER" PIPC_TEST_MODULE_SUFFIX,  "note.txt",
+        "x" PIPC_TEST_MODULE_SUFFIX ".1", PIPC_TEST_MODULE_SUFFIX};
     for (size_t i = 0; i < 6; i++) {
         FILE *const f = fopen(test_path(files[i]), "w");
         CHECK(f != NULL);
@@ -273,7 +265,8 @@ TEST(module_life, scan_lists_sorted_names_once)
     CHECK(!strstr(names.text, "UPPER") && !strstr(names.text, "note") && !strstr(names.text, "x="));
     if (PIPC_TEST_HAVE_LOADER) {
         char expected[128];
-        snprintf(expected, sizeof(expected), " middle=%s/middle.so ", test_dir());
+        snprintf(expected, sizeof(expected), " middle=%s/middle" PIPC_TEST_MODULE_SUFFIX " ",
+                 test_dir());
         CHECK_HAS(names.text, expected);
     } else {
         CHECK(!strstr(names.text, "middle"));
@@ -327,9 +320,10 @@ TEST(module_life, bad_file_is_judged_with_its_stage_and_reason)
                                    sizeof(text), &err),
                  PIPC_ERR_MODULE_SYMBOL);
     CHECK_STR(info.stage, "symbol");
-    CHECK_RESULT(pipc_module_check(context, "good_codec.so", NULL, &info, text, sizeof(text), &err),
+    CHECK_RESULT(pipc_module_check(context, "good_codec" PIPC_TEST_MODULE_SUFFIX, NULL, &info, text,
+                                   sizeof(text), &err),
                  PIPC_ERR_MODULE_UNSAFE);
-    CHECK_STR(err.text, "good_codec.so: is no absolute path");
+    CHECK_STR(err.text, "good_codec" PIPC_TEST_MODULE_SUFFIX ": is no absolute path");
     CHECK_RESULT(
         pipc_module_check(context, "/tmp/Not-A-Name", NULL, &info, text, sizeof(text), &err),
         PIPC_ERR_MODULE_NOT_FOUND);
@@ -401,9 +395,9 @@ TEST(module_life, without_a_loader_a_file_is_refused_as_such)
                  PIPC_ERR_NO_LOADER);
     CHECK_HAS(err.text, "good_codec: dynamic loading is not built in; built in: ");
     CHECK_HAS(err.text, "base");
-    CHECK_RESULT(
-        pipc_module_check(context, "/x/good_codec.so", NULL, &info, text, sizeof(text), &err),
-        PIPC_ERR_NO_LOADER);
+    CHECK_RESULT(pipc_module_check(context, "/x/good_codec" PIPC_TEST_MODULE_SUFFIX, NULL, &info,
+                                   text, sizeof(text), &err),
+                 PIPC_ERR_NO_LOADER);
     CHECK_STR(pipc_module_dir(context), "");
     CHECK_OK(pipc_close(context));
 }

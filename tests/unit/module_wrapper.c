@@ -169,13 +169,13 @@ TEST(module_wrapper, missing_wrapped_module_is_an_error_with_its_name)
 {
     struct pipc_error err;
     module_fixture_wrapper(0, "spy");
-    module_refused("[pipc]\ntransports = spy\nmodule_dir = /nonexistent\n[transport.spy]\n"
+    module_refused("[pipc]\ntransports = spy\nmodule_dir = " PIPC_TEST_NOWHERE "\n[transport.spy]\n"
                    "wraps = gone\n",
                    PIPC_TEST_HAVE_LOADER ? PIPC_ERR_MODULE_NOT_FOUND : PIPC_ERR_NO_LOADER, &err);
     CHECK_HAS(err.text, "\"spy\": wraps \"gone\": ");
-    CHECK_HAS(err.text, PIPC_TEST_HAVE_LOADER
-                            ? "/nonexistent/gone.so: there is no such file; available: "
-                            : "gone: dynamic loading is not built in");
+    CHECK_HAS(err.text, PIPC_TEST_HAVE_LOADER ? PIPC_TEST_NOWHERE
+                            "/gone" PIPC_TEST_MODULE_SUFFIX ": there is no such file; available: "
+                                              : "gone: dynamic loading is not built in");
 }
 
 /* ---- the host table ---- */
@@ -296,7 +296,7 @@ TEST(module_wrapper, host_finds_transports_and_codecs_by_name_and_code)
     const struct module_fixture *const base = module_fixture_baseline(0, "base");
     module_fixture_codec(1, "cc", 900);
     struct pipc_context *const context =
-        module_context("[pipc]\ntransports = base\nmodule_dir = /nonexistent\n");
+        module_context("[pipc]\ntransports = base\nmodule_dir = " PIPC_TEST_NOWHERE "\n");
     const struct pipc_host *const host = base->seen.host;
     const pipc_result absent =
         PIPC_TEST_HAVE_LOADER ? PIPC_ERR_MODULE_NOT_FOUND : PIPC_ERR_NO_LOADER;

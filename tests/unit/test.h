@@ -20,11 +20,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef PIPC_PRINTF_KIND
+#define PIPC_PRINTF_KIND                                                    \
+    printf /* the build says so where the C library has two kinds of printf \
+            */
+#endif
+
 /* Ends the test as failed. `format` says what was wrong. */
 void test_fail(const char *file, int line, const char *format, ...)
-    __attribute__((format(printf, 3, 4), noreturn));
+    __attribute__((format(PIPC_PRINTF_KIND, 3, 4), noreturn));
 /* Ends the test as skipped; the reason is printed. */
-void test_skip(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+void test_skip(const char *format, ...) __attribute__((format(PIPC_PRINTF_KIND, 1, 2), noreturn));
 
 /* Directory of this test alone, made at the first call, removed when the test ends (also after a
  * failure). At most 40 bytes long. */
@@ -45,6 +51,9 @@ uint64_t test_now_ms(void);
 /* Open descriptors of this process; threads of this process. */
 unsigned test_open_descriptors(void);
 unsigned test_threads(void);
+/* Mapped areas (POSIX) or loaded libraries (Windows) of this process whose path has `part` in it.
+ */
+unsigned test_mapped(const char *part);
 /* Runs `what(arg)` in a forked child and returns its exit status; a signal is 256 + its number. The
  * child exits with what() unless it fails a check, which fails the parent. */
 int test_in_child(int (*what)(void *arg), void *arg);

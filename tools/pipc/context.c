@@ -3,13 +3,11 @@
  * From the command line to a context: configuration file, options above it, kinds and service
  * directories.
  */
+#include "system.h"
 #include "tool.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
@@ -24,13 +22,9 @@ static void on_log(void *arg, uint32_t level, const char *text)
 /* The module directory of the build tree that this program runs from; NULL when it is installed. */
 static const char *build_module_dir(void)
 {
-    static char self[4096];
-    const ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    const char *const self = system_own_path();
 
-    if (len <= 0)
-        return NULL;
-    self[len] = 0;
-    return strcmp(self, PIPC_TOOL_BUILD_PATH) == 0 ? PIPC_TOOL_BUILD_MODULES : NULL;
+    return self && strcmp(self, PIPC_TOOL_BUILD_PATH) == 0 ? PIPC_TOOL_BUILD_MODULES : NULL;
 }
 
 /* Requests that a provider of a batch kind takes without being told: a batch of 1000 keys fits. */
@@ -51,11 +45,9 @@ static pipc_result set_path(struct pipc_config *config, const char *section, con
                             const char *path, struct pipc_error *err)
 {
     char whole[4096];
-    const size_t used = path[0] != '/' && getcwd(whole, sizeof(whole)) ? strlen(whole) : 0;
 
-    if (!used || used + 1 + strlen(path) >= sizeof(whole))
+    if (!system_whole_path(path, whole, sizeof(whole)))
         return pipc_config_set(config, section, key, path, err);
-    snprintf(whole + used, sizeof(whole) - used, "/%s", path);
     return pipc_config_set(config, section, key, whole, err);
 }
 
@@ -202,7 +194,6 @@ int run_dir_find(const struct options *o, struct pipc_context *context, const ch
 {
     struct pipc_plan plan = {.size = sizeof(plan)};
     struct pipc_error err = PIPC_ERROR_INIT;
-    const char *const base = getenv("XDG_RUNTIME_DIR");
     int written;
 
     if (o->run_dir) {
@@ -211,13 +202,9 @@ int run_dir_find(const struct options *o, struct pipc_context *context, const ch
         const pipc_result r = pipc_service_plan(context, service, &plan, &err);
         if (r != PIPC_OK)
             return fail(o, &err, exit_of(r));
-        if (plan.run_dir)
-            written = snprintf(ret_path, len, "%s", plan.run_dir);
-        else
-            written = base && base[0] == '/' ? snprintf(ret_path, len, "%s/pipc", base)
-                                             : snprintf(ret_path, len, "/run/pipc");
-        if (!plan.run_dir && make && written < (int)len && mkdir(ret_path, 0700) != 0 &&
-            errno != EEXIST)
+        written = plan.run_dir ? snprintf(ret_path, len, "%s", plan.run_dir)
+                               : system_default_run_dir(ret_path, len);
+        if (!plan.run_dir && make && written < (int)len && !system_make_dir(ret_path))
             return complain(EXIT_FAILED, "%s: %s", ret_path, strerror(errno));
     }
     if (written >= (int)len)

@@ -6,10 +6,10 @@
 #include "tool.h"
 
 #include "json.h"
+#include "system.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define NAMES_MAX 256
 
@@ -44,6 +44,7 @@ static const struct {
                         {PIPC_TRAIT_ONE_OUTSTANDING, "one-outstanding"},
                         {PIPC_TRAIT_WAIT_HANDLE, "wait-handle"},
                         {PIPC_TRAIT_WRITE_IN_PLACE, "write-in-place"},
+                        {PIPC_TRAIT_WHOLE_HANDSHAKE, "whole-handshake"},
                         {PIPC_TRAIT_PEER_CREDENTIALS, "peer-credentials"},
                         {PIPC_TRAIT_ADOPT, "adopt"},
                         {PIPC_TRAIT_WRAPPER, "wrapper"}},
@@ -189,12 +190,8 @@ static int info_check(const struct options *o)
 
     if (code >= 0)
         return code;
-    char path[4096] = "";
-    if (o->check[0] != '/' && !getcwd(path, sizeof(path)))
-        path[0] = 0;
-    const size_t used = strlen(path);
-    if ((size_t)snprintf(path + used, sizeof(path) - used, "%s%s", used ? "/" : "", o->check) >=
-        sizeof(path) - used) {
+    char path[4096];
+    if (!system_whole_path(o->check, path, sizeof(path))) {
         (void)pipc_close(context);
         return usage("module file %.64s...: its path is longer than %zu bytes", o->check,
                      sizeof(path) - 1);

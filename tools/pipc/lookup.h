@@ -28,6 +28,11 @@ struct lookup_keys {
 /* Whether the command knows this kind's keys. */
 bool lookup_known(const char *kind);
 
+bool lookup_is_apps(const char *kind);
+/* For those that find keys: false without memory, which lookup_no_memory tells. */
+bool lookup_add_pid(struct lookup_keys *keys, uint32_t pid);
+bool lookup_add_path(struct lookup_keys *keys, const char *text, size_t len);
+int lookup_no_memory(const struct lookup_keys *keys);
 /* Adds a key from its text, which must stay; -1, or an exit code with the reason said. */
 int lookup_key_add(struct lookup_keys *keys, const char *text, size_t len);
 /* Adds every key that there is on this machine, or below --proc-root and --cgroup-root. */

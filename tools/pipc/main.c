@@ -6,18 +6,13 @@
 #include "tool.h"
 
 #include "json.h"
+#include "system.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-static volatile sig_atomic_t signal_came;
-static void (*signal_action)(void);
 static int output_error; /* of the first failure to write to standard output */
 
 bool output_flush(void)
@@ -27,20 +22,6 @@ bool output_flush(void)
     else if (!output_error && ferror(stdout))
         output_error = EIO; /* an earlier write, whose reason is not kept */
     return !output_error;
-}
-
-/* Writes without SIGPIPE: a reader of standard error that has gone is no reason to end with 0. */
-static void write_quietly(const char *line, size_t len)
-{
-    const struct timespec now = {0, 0};
-    sigset_t pipe, before;
-
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe, &before);
-    if (fwrite(line, 1, len, stderr) != len && !sigismember(&before, SIGPIPE))
-        (void)sigtimedwait(&pipe, NULL, &now);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 /* Names of any bytes must not break the line. */
@@ -61,7 +42,7 @@ int complain(int code, const char *format, ...)
             line[used++] = *c;
     }
     line[used++] = '\n';
-    write_quietly(line, used);
+    system_complain(line, used);
     return code;
 }
 
@@ -155,78 +136,6 @@ int fail_with(const struct options *o, pipc_result result, int code, const char 
     return fail(o, &err, code);
 }
 
-static void on_signal(int number)
-{
-    const int saved = errno;
-
-    signal_came = number;
-    if (signal_action)
-        signal_action();
-    errno = saved;
-}
-
-void signals_watch(void (*action)(void))
-{
-    struct sigaction act;
-
-    memset(&act, 0, sizeof(act));
-    act.sa_handler = on_signal; /* no SA_RESTART: pauses end */
-    signal_action = action;
-    sigaction(SIGINT, &act, NULL);
-    sigaction(SIGTERM, &act, NULL);
-}
-
-bool signals_came(void)
-{
-    return signal_came != 0;
-}
-
-uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-bool pause_ms(uint32_t ms)
-{
-    const uint64_t end = now_ms() + ms;
-    sigset_t stop, before;
-
-    /* Blocked while looking, so that no signal slips in between the look and the pause. */
-    sigemptyset(&stop);
-    sigaddset(&stop, SIGINT);
-    sigaddset(&stop, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &stop, &before);
-    while (!signal_came && now_ms() < end) {
-        const uint64_t left = end - now_ms();
-        const struct timespec limit = {(time_t)(left / 1000), (long)(left % 1000) * 1000000};
-        const int number = sigtimedwait(&stop, NULL, &limit);
-        if (number > 0)
-            on_signal(number);
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return !signal_came;
-}
-
-/* Nobody reads standard output any more: the end, quietly. */
-static void on_pipe(int number)
-{
-    (void)number;
-    _exit(EXIT_DONE);
-}
-
-/* A standard descriptor that is closed would be that of the next socket. They are opened the wrong
- * way round, so that using them is an error. */
-static void descriptors_fill(void)
-{
-    for (int fd = 0; fd <= 2; fd++) {
-        if (fcntl(fd, F_GETFD) < 0)
-            (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
-    }
-}
-
 int main(int argc, char **argv)
 {
     static const struct {
@@ -240,8 +149,7 @@ int main(int argc, char **argv)
     struct options o;
     int code;
 
-    descriptors_fill();
-    signal(SIGPIPE, on_pipe);
+    system_begin(&argc, &argv);
     code = options_parse(argc, argv, &o);
     for (size_t i = 0; code < 0 && i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(commands[i].name, o.command) == 0)

@@ -271,7 +271,6 @@ int options_parse(int argc, char **argv, struct options *ret_options)
     table_fill(table);
     memset(ret_options, 0, sizeof(*ret_options));
     opterr = 0;
-    unsetenv("POSIXLY_CORRECT"); /* options may stand behind the command everywhere */
     while ((found = getopt_long(argc, argv, ":vh", table, &row)) != -1) {
         if (found == '?' || found == ':')
             return option_unknown(argv, found);

@@ -9,9 +9,9 @@
 
 #include "json.h"
 #include "lookup_data.h"
+#include "system.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <pipc/codecs/cgroups_snapshot.h>
 #include <pipc/codecs/increment.h>
@@ -19,8 +19,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* One reading of the file. Strings are borrowed from the JSON object. */
 struct content {
@@ -171,40 +169,6 @@ static pipc_result snapshot_read(struct content *c, uint64_t readings)
     return r;
 }
 
-static char *file_read(const char *path, size_t *ret_len)
-{
-    /* Without O_NONBLOCK a FIFO would hold the program, signals included, until somebody writes. */
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    FILE *in = fd >= 0 ? fdopen(fd, "rb") : NULL;
-    struct stat st;
-    char *text = NULL;
-
-    if (!in || fstat(fd, &st) != 0) {
-        complain(EXIT_BAD_DATA, "%s: %s", path, strerror(errno));
-    } else if (!S_ISREG(st.st_mode)) {
-        complain(EXIT_BAD_DATA, "%s: not a regular file", path);
-    } else if (st.st_size > INT32_MAX) {
-        complain(EXIT_BAD_DATA, "%s: longer than 2 GiB", path);
-    } else {
-        text = malloc((size_t)st.st_size + 1);
-        *ret_len = text ? fread(text, 1, (size_t)st.st_size, in) : 0;
-        if (!text) {
-            complain(EXIT_FAILED, "%s: no memory for %lld bytes", path, (long long)st.st_size);
-        } else if (ferror(in)) {
-            complain(EXIT_BAD_DATA, "%s: %s", path, strerror(errno));
-            free(text);
-            text = NULL;
-        } else {
-            text[*ret_len] = 0;
-        }
-    }
-    if (in)
-        fclose(in);
-    else if (fd >= 0)
-        close(fd);
-    return text;
-}
-
 /* The typed table of a lookup, NULL of another major. */
 static const void *lookup_table(const struct provider *p)
 {
@@ -219,7 +183,7 @@ static struct content *content_read(const struct provider *p, uint64_t readings)
     const char *const path = p->o->data;
     char why[400] = "";
     size_t len = 0;
-    char *text = file_read(path, &len);
+    char *text = system_read_file(path, &len);
     struct content *c = text ? calloc(1, sizeof(*c)) : NULL;
     pipc_result r = PIPC_ERR_BAD_LAYOUT;
 

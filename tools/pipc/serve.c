@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pipc serve: a managed server of one kind, until SIGINT or SIGTERM.
+ * pipc serve: a managed server of one kind, until it is told to stop.
  *
  * The main thread waits for signals; the server accepts on a thread of its own.
  */
@@ -8,17 +8,10 @@
 #include "tool.h"
 
 #include "json.h"
+#include "system.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
 
 #define DRAIN_MS        500
 #define LIVE_ROOM_LEAST 65536u
@@ -30,44 +23,6 @@ struct service {
     pipc_result ended;
     struct pipc_error err;
 };
-
-/* ---- socket activation ---- */
-
-/* The listener handed in by the service manager: *ret_handle, or PIPC_NO_HANDLE without one. -1, or
- * an exit code. */
-static int activation_take(pipc_handle *ret_handle)
-{
-    const char *const pid = getenv("LISTEN_PID"), *const fds = getenv("LISTEN_FDS");
-    uint64_t for_pid, count;
-
-    *ret_handle = PIPC_NO_HANDLE;
-    if (!pid || !fds || !number_parse(pid, UINT64_MAX, &for_pid) || for_pid != (uint64_t)getpid())
-        return -1;
-    if (!number_parse(fds, UINT32_MAX, &count) || count != 1)
-        return usage("LISTEN_FDS is '%s': expected one listening descriptor", fds);
-    *ret_handle = 3;
-    return -1;
-}
-
-static void notify_ready(void)
-{
-    const char *const path = getenv("NOTIFY_SOCKET");
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const size_t len = path ? strlen(path) : 0;
-
-    if (!len || len >= sizeof(address.sun_path) || (path[0] != '/' && path[0] != '@'))
-        return;
-    memcpy(address.sun_path, path, len);
-    if (path[0] == '@')
-        address.sun_path[0] = 0;
-    const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return;
-    if (sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (const struct sockaddr *)&address,
-               (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) != 7)
-        complain(0, "%s: %s", path, strerror(errno));
-    close(fd);
-}
 
 /* ---- counters ---- */
 
@@ -122,26 +77,22 @@ static void *accepting(void *arg)
 
     s->ended = pipc_server_run(s->server, &s->err);
     if (s->ended != PIPC_OK)
-        (void)kill(getpid(), SIGTERM); /* a fatal end of the listener ends the program */
+        serve_stop(); /* a fatal end of the listener ends the program */
     return NULL;
 }
 
-/* Until SIGINT or SIGTERM; SIGHUP looks again. */
-static void signals_serve(struct service *s, struct provider *p, const sigset_t *set)
+/* Until it is told to stop; SIGHUP looks again. */
+static void signals_serve(struct service *s, struct provider *p)
 {
-    const struct timespec cadence = {(time_t)(s->o->stats_ms / 1000),
-                                     (long)(s->o->stats_ms % 1000) * 1000000};
-
     for (;;) {
-        const int number =
-            s->o->stats_ms ? sigtimedwait(set, NULL, &cadence) : sigwaitinfo(set, NULL);
-        if (number == SIGINT || number == SIGTERM)
+        const int what = serve_wait(s->o->stats_ms);
+        if (what == SERVE_STOP)
             return;
-        if (number == SIGHUP && p->reread(p) != 0)
+        if (what == SERVE_REREAD && p->reread(p) != 0)
             complain(0, "the old data is kept");
-        else if (number == SIGHUP)
+        else if (what == SERVE_REREAD)
             pipc_server_set_snapshot_items(s->server, p->snapshot_items);
-        else if (number < 0 && errno == EAGAIN && !stats_print(s))
+        else if (what == SERVE_TICK && !stats_print(s))
             return;
     }
 }
@@ -175,7 +126,6 @@ static int serve_run(struct service *s, struct provider *p, struct pipc_context 
 {
     struct pipc_server_config config;
     pthread_t thread;
-    sigset_t set;
     int clean, code;
 
     struct pipc_plan plan = {.size = sizeof(plan)};
@@ -192,18 +142,14 @@ static int serve_run(struct service *s, struct provider *p, struct pipc_context 
                                               : PIPC_SERVER_WORKERS_CONFIGURED,
                            &config, &s->server, &s->err) != PIPC_OK)
         return fail(s->o, &s->err, config.adopt ? EXIT_USAGE : exit_of(s->err.result));
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
     if (pthread_create(&thread, NULL, accepting, s) != 0) {
         (void)pipc_server_destroy(s->server);
         return complain(EXIT_FAILED, "no thread for the server");
     }
     printf("READY %s %s\n", run_dir, service);
     if (output_flush()) {
-        notify_ready();
-        signals_serve(s, p, &set);
+        activation_ready();
+        signals_serve(s, p);
     }
     (void)pipc_server_drain(s->server, DRAIN_MS, &clean);
     pthread_join(thread, NULL);
@@ -221,21 +167,13 @@ int command_serve(const struct options *o)
     struct pipc_context *context;
     const char *service;
     char kind[33], run_dir[4096];
-    sigset_t set;
     int code;
 
     if (o->word_count != 1)
         return usage("serve takes one kind");
     if (o->data && o->live)
         return usage("--data and --live exclude each other");
-    /* Blocked from the start, so that no thread of the server or of a provider takes them; SIGPIPE
-     * too, so that the endpoint is removed when the reader of the counters has gone. */
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    serve_block();
     code = kind_open(o, o->words[0], &context, &ops, kind, &service);
     if (code >= 0)
         return code;

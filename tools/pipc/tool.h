@@ -12,6 +12,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#ifndef PIPC_PRINTF_KIND
+#define PIPC_PRINTF_KIND                                                    \
+    printf /* the build says so where the C library has two kinds of printf \
+            */
+#endif
+
 /* Exit codes (docs/cli.md). */
 enum {
     EXIT_DONE = 0,
@@ -51,7 +57,7 @@ int options_parse(int argc, char **argv, struct options *ret_options);
 bool number_parse(const char *text, uint64_t max, uint64_t *ret_value);
 
 /* One line on standard error, "pipc: " first. Returns `code`. */
-int complain(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int complain(int code, const char *format, ...) __attribute__((format(PIPC_PRINTF_KIND, 2, 3)));
 /* Flushes standard output. False when that or an earlier write failed: the command ends, and main
  * says why. */
 bool output_flush(void);
@@ -67,7 +73,7 @@ int exit_of(pipc_result result);
 int fail(const struct options *o, const struct pipc_error *err, int code);
 /* The same with a sentence of the caller's. */
 int fail_with(const struct options *o, pipc_result result, int code, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+    __attribute__((format(PIPC_PRINTF_KIND, 4, 5)));
 /* A wrong argument: EXIT_USAGE. */
 #define refuse(o, ...) fail_with(o, PIPC_ERR_BAD_PARAM, EXIT_USAGE, __VA_ARGS__)
 

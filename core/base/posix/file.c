@@ -174,3 +174,10 @@ bool pipci_path_is_absolute(const char *path)
 {
     return path[0] == '/';
 }
+
+const char *pipci_path_base(const char *path)
+{
+    const char *const slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}

@@ -5,12 +5,10 @@
 #ifndef PIPC_EXPORT_H
 #define PIPC_EXPORT_H
 
+/* On Windows the library itself exports by a list made of these marks; programs that use the DLL
+ * define PIPC_SHARED. */
 #if defined(_WIN32) && defined(PIPC_SHARED)
-#ifdef PIPC_BUILDING
-#define PIPC_API __declspec(dllexport)
-#else
 #define PIPC_API __declspec(dllimport)
-#endif
 #elif defined(__GNUC__) && !defined(_WIN32)
 #define PIPC_API __attribute__((visibility("default")))
 #else

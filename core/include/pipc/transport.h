@@ -53,6 +53,9 @@ extern "C" {
  * missing (adopt, reserve and commit, peer, wait_handle) is not taken over. The module gets at the
  * wrapped one with find_transport of the host. */
 #define PIPC_TRAIT_WRAPPER 0x0100u
+/* A packet of the handshake that is longer than its buffer is a violation; without this it is
+ * judged by what fits. */
+#define PIPC_TRAIT_WHOLE_HANDSHAKE 0x0200u
 
 enum { PIPC_ROLE_CLIENT = 1, PIPC_ROLE_SERVER = 2 };
 

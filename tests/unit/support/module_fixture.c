@@ -6,10 +6,8 @@
 
 #include "test.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static struct module_fixture fixtures[MODULE_FIXTURES_MAX];
 
@@ -274,30 +272,86 @@ struct pipc_module_info module_record(struct pipc_context *context, const char *
 
 /* ---- files ---- */
 
+void module_need_loader(void)
+{
+    if (!PIPC_TEST_HAVE_LOADER)
+        test_skip("this build has no loader");
+}
+
 const char *module_file(const char *name)
 {
     static char ring[4][512];
     static unsigned next;
     char *const path = ring[next++ % 4];
 
-    if (!PIPC_TEST_HAVE_LOADER)
-        test_skip("this build has no loader");
-    snprintf(path, sizeof(ring[0]), "%s/%s.so", PIPC_TEST_FIXTURE_DIR, name);
-    if (access(path, R_OK) != 0)
+    module_need_loader();
+    snprintf(path, sizeof(ring[0]), "%s/%s%s", PIPC_TEST_FIXTURE_DIR, name,
+             PIPC_TEST_MODULE_SUFFIX);
+    FILE *const f = fopen(path, "rb");
+    if (!f)
         test_fail(__FILE__, __LINE__, "%s is not there", path);
+    fclose(f);
     return path;
+}
+
+void module_put(const char *path, const void *bytes, size_t len)
+{
+    FILE *const f = fopen(path, "wb");
+
+    CHECK(f != NULL);
+    CHECK_EQ(fwrite(bytes, 1, len, f), len);
+    fclose(f);
+}
+
+size_t module_read(const char *path, unsigned char *buf, size_t cap)
+{
+    FILE *const f = fopen(path, "rb");
+
+    CHECK_MSG(f != NULL, "%s cannot be read", path);
+    const size_t len = fread(buf, 1, cap, f);
+    fclose(f);
+    CHECK(len < cap);
+    return len;
 }
 
 void module_copy(const char *from, const char *to, unsigned mode)
 {
-    char buf[4096];
-    const int in = open(from, O_RDONLY | O_CLOEXEC);
-    const int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    static unsigned char bytes[1 << 22];
+    const size_t len = module_read(from, bytes, sizeof(bytes));
 
-    CHECK_MSG(in >= 0 && out >= 0, "cannot copy %s to %s", from, to);
-    for (ssize_t n; (n = read(in, buf, sizeof(buf))) > 0;)
-        CHECK_EQ(write(out, buf, (size_t)n), n);
-    CHECK_EQ(fchmod(out, mode), 0);
-    close(in);
-    close(out);
+    module_put(to, bytes, len);
+    CHECK_EQ(chmod(to, mode), 0);
+}
+
+struct pipc_context *module_open_private(const char *dir)
+{
+    char text[512];
+
+    module_need_loader();
+    module_fixture_baseline(0, "base");
+    snprintf(text, sizeof(text), "[pipc]\nmodule_dir = %s\ntransports = base\nlog_level = debug\n",
+             dir);
+    return module_context(text);
+}
+
+struct pipc_context *module_open_dir(void)
+{
+    return module_open_private(PIPC_TEST_FIXTURE_DIR);
+}
+
+void module_load_fails(struct pipc_context *context, const char *name, pipc_result result,
+                       const char *stage, const char *sentence)
+{
+    struct pipc_error err = PIPC_ERROR_INIT;
+    char expected[512];
+
+    CHECK_RESULT(pipc_module_load(context, PIPC_MODULE_CODEC, name, &err), result);
+    snprintf(expected, sizeof(expected), "/%s%s: %s", name, PIPC_TEST_MODULE_SUFFIX, sentence);
+    CHECK_HAS(err.text, expected);
+    const struct pipc_module_info info = module_record(context, name);
+    CHECK_RESULT(info.result, result);
+    CHECK_STR(info.stage, stage);
+    CHECK_STR(info.reason, err.text);
+    CHECK_EQ(info.loaded, 0);
+    CHECK(info.file != NULL);
 }

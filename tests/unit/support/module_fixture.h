@@ -66,9 +66,22 @@ pipc_result module_feed(struct pipc_config *config, const char *text, struct pip
 /* Record of a name in a context; fails the test if there is none. */
 struct pipc_module_info module_record(struct pipc_context *context, const char *name);
 
+/* Skips the test in a build without loader. */
+void module_need_loader(void);
 /* Path of a module file of tests/modules. Skips the test in a build without loader. */
 const char *module_file(const char *name);
 /* Copies a file; the copy has `mode`. */
 void module_copy(const char *from, const char *to, unsigned mode);
+/* Writes and reads whole files. */
+void module_put(const char *path, const void *bytes, size_t len);
+size_t module_read(const char *path, unsigned char *buf, size_t cap);
+
+/* A context whose transports are handed in and whose module_dir is `dir`, or that of the module
+ * files of the tests. */
+struct pipc_context *module_open_private(const char *dir);
+struct pipc_context *module_open_dir(void);
+/* A codec that must not load; its record must say so. */
+void module_load_fails(struct pipc_context *context, const char *name, pipc_result result,
+                       const char *stage, const char *sentence);
 
 #endif

@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What both runners share: failing, skipping, run directories, counts of descriptors and threads,
- * children.
+ * What both runners share on every system: failing, skipping, paths, counts, waiting.
+ *
+ * What it takes of the system is in test_system.h, by posix/ and windows/.
  */
 #include "test.h"
 #include "test_runner.h"
+#include "test_system.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <ftw.h>
-#include <grp.h>
-#include <pthread.h>
-#include <pwd.h>
 #include <stdarg.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #ifndef __has_feature
 #define __has_feature(x) 0
@@ -32,29 +24,18 @@
 #define SANITIZED 0
 #endif
 
-static pid_t test_pid;
-static pthread_t test_thread;
 static char run_dir[64];
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
 
 void test_started(void)
 {
-    test_pid = getpid();
-    test_thread = pthread_self();
+    test_system_started();
     run_dir[0] = 0;
 }
 
 void test_ended(void)
 {
-    if (run_dir[0] && getpid() == test_pid)
-        nftw(run_dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    if (run_dir[0] && test_system_place() != TEST_PLACE_CHILD)
+        test_system_remove(run_dir);
     run_dir[0] = 0;
 }
 
@@ -69,9 +50,9 @@ void test_fail(const char *file, int line, const char *format, ...)
     va_end(args);
     fprintf(stderr, "%s:%d: %s\n", base ? base + 1 : file, line, text);
     fflush(stderr);
-    if (getpid() != test_pid)
-        _exit(TEST_EXIT_FAIL); /* a child of the test: its parent sees the status */
-    if (!pthread_equal(pthread_self(), test_thread))
+    if (test_system_place() == TEST_PLACE_CHILD)
+        _Exit(TEST_EXIT_FAIL); /* a child of the test: its parent sees the status */
+    if (test_system_place() == TEST_PLACE_THREAD)
         abort(); /* another thread cannot leave the test by itself */
     test_runner_fail(text);
 }
@@ -90,14 +71,8 @@ void test_skip(const char *format, ...)
 
 const char *test_dir(void)
 {
-    if (!run_dir[0]) {
-        const char *base = getenv("PIPC_TEST_TMP");
-        if (!base || strlen(base) > 24)
-            base = "/tmp";
-        snprintf(run_dir, sizeof(run_dir), "%s/pt-XXXXXX", base);
-        if (!mkdtemp(run_dir))
-            test_fail(__FILE__, __LINE__, "%s: %s", run_dir, strerror(errno));
-    }
+    if (!run_dir[0])
+        test_system_make_dir(run_dir, sizeof(run_dir), getenv("PIPC_TEST_TMP"));
     return run_dir;
 }
 
@@ -143,69 +118,6 @@ bool test_thread_checked(void)
     return THREAD_CHECKED;
 }
 
-uint64_t test_now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-static unsigned count_entries(const char *path)
-{
-    DIR *dir = opendir(path);
-    unsigned count = 0;
-
-    if (!dir)
-        test_fail(__FILE__, __LINE__, "%s: %s", path, strerror(errno));
-    for (const struct dirent *entry; (entry = readdir(dir));)
-        count += entry->d_name[0] != '.';
-    closedir(dir);
-    return count;
-}
-
-unsigned test_open_descriptors(void)
-{
-    return count_entries("/proc/self/fd") - 1; /* without that of the directory itself */
-}
-
-unsigned test_threads(void)
-{
-    return count_entries("/proc/self/task");
-}
-
-int test_in_child(int (*what)(void *arg), void *arg)
-{
-    int status;
-
-    fflush(NULL);
-    const pid_t child = fork();
-    if (child < 0)
-        test_fail(__FILE__, __LINE__, "fork: %s", strerror(errno));
-    if (child == 0)
-        _exit(what(arg));
-    while (waitpid(child, &status, 0) < 0) {
-        if (errno != EINTR)
-            test_fail(__FILE__, __LINE__, "waitpid: %s", strerror(errno));
-    }
-    if (WIFSIGNALED(status))
-        return 256 + WTERMSIG(status);
-    if (WEXITSTATUS(status) == TEST_EXIT_FAIL)
-        test_fail(__FILE__, __LINE__, "a check failed in a child of the test");
-    return WEXITSTATUS(status);
-}
-
-void test_become_nobody(void)
-{
-    if (geteuid() != 0)
-        return;
-    const struct passwd *nobody = getpwnam("nobody");
-    const uid_t uid = nobody ? nobody->pw_uid : 65534;
-    const gid_t gid = nobody ? nobody->pw_gid : 65534;
-    if (setgroups(0, NULL) != 0 || setgid(gid) != 0 || setuid(uid) != 0)
-        test_fail(__FILE__, __LINE__, "cannot become nobody: %s", strerror(errno));
-}
-
 void test_wait_until(bool (*cond)(void *arg), void *arg, unsigned limit_ms, const char *what)
 {
     const uint64_t end = test_now_ms() + (uint64_t)limit_ms * test_slow();
@@ -213,8 +125,7 @@ void test_wait_until(bool (*cond)(void *arg), void *arg, unsigned limit_ms, cons
     while (!cond(arg)) {
         if (test_now_ms() > end)
             test_fail(__FILE__, __LINE__, "not within %u ms: %s", limit_ms * test_slow(), what);
-        const struct timespec pause = {0, 1000000};
-        nanosleep(&pause, NULL);
+        test_system_pause();
     }
 }
 

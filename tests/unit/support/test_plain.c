@@ -3,19 +3,14 @@
  * The plain runner: one process per test, so that a crash, a leak or a race found at its end fails
  * that test alone.
  *
- * Arguments are names to run ("suite" or "suite.name"), --list prints all. The last line is `N
- * passed, N failed, N skipped`.
+ * Arguments are names to run ("suite" or "suite.name"), --list prints all, --here NAME runs one in
+ * this very process. The last line is `N passed, N failed, N skipped`.
  */
 #include "test.h"
 #include "test_runner.h"
+#include "test_system.h"
 
 #ifdef PIPC_TEST_PLAIN
-
-#include <errno.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #define EXIT_SKIP  77
 #define TIME_LIMIT 300u /* seconds */
@@ -38,74 +33,72 @@ void test_runner_fail(const char *text)
     test_ended();
     /* Not exit(): a failed test may leave things that would be reported as leaks and hide the
      * failure. */
-    _exit(TEST_EXIT_FAIL);
+    _Exit(TEST_EXIT_FAIL);
 }
 
 void test_runner_skip(const char *reason)
 {
     printf("[SKIP] %s.%s: %s\n", current->suite, current->name, reason);
     fflush(stdout);
-    _exit(EXIT_SKIP);
+    _Exit(EXIT_SKIP);
+}
+
+static bool is_named(const struct test_case *test, const char *name)
+{
+    const size_t suite = strlen(test->suite);
+
+    return strcmp(name, test->suite) == 0 ||
+           (strncmp(name, test->suite, suite) == 0 && name[suite] == '.' &&
+            strcmp(name + suite + 1, test->name) == 0);
 }
 
 static bool is_wanted(const struct test_case *test, int argc, char **argv)
 {
-    const size_t suite = strlen(test->suite);
-
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], test->suite) == 0 ||
-            (strncmp(argv[i], test->suite, suite) == 0 && argv[i][suite] == '.' &&
-             strcmp(argv[i] + suite + 1, test->name) == 0))
+        if (is_named(test, argv[i]))
             return true;
     }
     return argc == 1;
 }
 
-/* Exit status of the child, 256 + its signal, or -1 when it was killed for taking too long. */
-static int wait_for(pid_t child)
+static void run_here(const void *arg)
 {
-    const uint64_t end = test_now_ms() + (uint64_t)TIME_LIMIT * 1000;
-    sigset_t child_signal;
-    int status;
-
-    sigemptyset(&child_signal);
-    sigaddset(&child_signal, SIGCHLD);
-    for (;;) {
-        const pid_t done = waitpid(child, &status, WNOHANG);
-        if (done == child)
-            return WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
-        if (test_now_ms() > end) {
-            kill(child, SIGKILL);
-            waitpid(child, &status, 0);
-            return -1;
-        }
-        const struct timespec second = {1, 0};
-        sigtimedwait(&child_signal, NULL, &second);
-    }
+    current = arg;
+    test_started();
+    current->run();
+    test_ended();
+    exit(0); /* leak checks run here */
 }
 
 static int run_one(const struct test_case *test)
 {
-    sigset_t child_signal, before;
+    char name[256];
 
-    sigemptyset(&child_signal);
-    sigaddset(&child_signal, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &child_signal, &before);
+    snprintf(name, sizeof(name), "%s.%s", test->suite, test->name);
     fflush(NULL);
-    const pid_t child = fork();
-    if (child < 0) {
-        perror("fork");
-        exit(1);
-    }
-    if (child == 0) {
-        sigprocmask(SIG_SETMASK, &before, NULL);
-        current = test;
-        test_started();
-        test->run();
-        test_ended();
-        exit(0); /* leak checks run here */
-    }
-    return wait_for(child);
+    return test_system_run(run_here, test, name, TIME_LIMIT * 1000);
+}
+
+static void print_failure(const struct test_case *test, int status)
+{
+    char death[64];
+
+    if (status == -1)
+        snprintf(death, sizeof(death), "not done after %u s", TIME_LIMIT);
+    else if (status < 0)
+        test_system_death(status, death, sizeof(death));
+    else
+        snprintf(death, sizeof(death), "exit status %d", status);
+    printf("[FAIL] %s.%s: %s\n", test->suite, test->name, death);
+}
+
+static int run_named_here(const char *name)
+{
+    for (const struct test_case *test = tests; test; test = test->next)
+        if (is_named(test, name))
+            run_here(test);
+    fprintf(stderr, "%s: no such test\n", name);
+    return 1;
 }
 
 int main(int argc, char **argv)
@@ -113,6 +106,8 @@ int main(int argc, char **argv)
     unsigned passed = 0, failed = 0, skipped = 0;
     const bool list = argc == 2 && strcmp(argv[1], "--list") == 0;
 
+    if (argc == 3 && strcmp(argv[1], "--here") == 0)
+        return run_named_here(argv[2]);
     for (const struct test_case *test = tests; test; test = test->next) {
         if (list) {
             printf("%s.%s\n", test->suite, test->name);
@@ -131,13 +126,8 @@ int main(int argc, char **argv)
             failed++;
         if (status == 0)
             printf("[PASS] %s.%s (%u ms)\n", test->suite, test->name, ms);
-        else if (status < 0)
-            printf("[FAIL] %s.%s: not done after %u s\n", test->suite, test->name, TIME_LIMIT);
-        else if (status >= 256)
-            printf("[FAIL] %s.%s: signal %d (%s)\n", test->suite, test->name, status - 256,
-                   strsignal(status - 256));
         else if (status != EXIT_SKIP)
-            printf("[FAIL] %s.%s: exit status %d\n", test->suite, test->name, status);
+            print_failure(test, status);
         fflush(stdout);
     }
     if (!list)

@@ -6,11 +6,6 @@
 
 #include "test.h"
 
-extern const struct pipc_module pipc_module_uds;
-#if PIPC_TEST_HAVE_SHM
-extern const struct pipc_module pipc_module_shm;
-#endif
-
 struct plane {
     const char *name;
     const struct pipc_module *module;
@@ -18,17 +13,19 @@ struct plane {
     bool packets;
 };
 
-static const struct plane planes[] = {{"uds", &pipc_module_uds, 1, true},
-#if PIPC_TEST_HAVE_SHM
-                                      {"shm", &pipc_module_shm, 2, false}
-#endif
-};
+/* Made by the build: the planes that it has, the baseline first. */
+#define PLANE(name, bit, packets) extern const struct pipc_module pipc_module_##name;
+PIPC_TEST_PLANES
+#undef PLANE
+#define PLANE(name, bit, packets) {#name, &pipc_module_##name, bit, packets},
+static const struct plane planes[] = {PIPC_TEST_PLANES{0}}; /* ends with an empty one */
+#undef PLANE
 
 const char *test_transports(void)
 {
     const char *const list = getenv("PIPC_TEST_TRANSPORTS");
 
-    return list && *list ? list : "uds";
+    return list && *list ? list : planes[0].name;
 }
 
 /* The plane whose name stands at `at`; fails when there is none. */
@@ -36,9 +33,9 @@ static const struct plane *plane_at(const char *at)
 {
     const size_t len = strcspn(at, ",");
 
-    for (size_t i = 0; i < sizeof(planes) / sizeof(planes[0]); i++) {
-        if (strlen(planes[i].name) == len && memcmp(planes[i].name, at, len) == 0)
-            return &planes[i];
+    for (const struct plane *plane = planes; plane->name; plane++) {
+        if (strlen(plane->name) == len && memcmp(plane->name, at, len) == 0)
+            return plane;
     }
     test_fail(__FILE__, __LINE__, "PIPC_TEST_TRANSPORTS=%s: this build has no \"%.*s\"",
               test_transports(), (int)len, at);
@@ -83,8 +80,8 @@ void test_needs_packets(const char *why)
 
 void test_add_transports(struct pipc_config *config)
 {
-    for (size_t i = 0; !PIPC_TEST_BUILTIN && i < sizeof(planes) / sizeof(planes[0]); i++)
-        CHECK_OK(pipc_config_add_module(config, planes[i].module, NULL));
+    for (const struct plane *plane = planes; !PIPC_TEST_BUILTIN && plane->name; plane++)
+        CHECK_OK(pipc_config_add_module(config, plane->module, NULL));
 }
 
 void test_choose_transports(struct pipc_config *config)

@@ -8,6 +8,8 @@
 #ifndef PIPC_TESTS_VECTORS_H
 #define PIPC_TESTS_VECTORS_H
 
+#include "test.h"
+
 #include <json-c/json.h>
 
 #include <stdbool.h>
@@ -49,7 +51,7 @@ unsigned vectors_own(const char *name, vector_check check, void *arg);
             vector_fail(__FILE__, __LINE__, v, __VA_ARGS__); \
     } while (0)
 void vector_fail(const char *file, int line, const struct vector *v, const char *format, ...)
-    __attribute__((format(printf, 4, 5), noreturn));
+    __attribute__((format(PIPC_PRINTF_KIND, 4, 5), noreturn));
 
 /* Compares what a walk has made with the fields of the case. */
 void vector_check_fields(const struct vector *v, struct json_object *made);

@@ -25,6 +25,8 @@
 enum level { LEVEL_FLOOR, LEVEL_L1, LEVEL_L2, LEVEL_L3 };
 const char *level_name(enum level level);
 
+struct bench;
+
 /* ---- machine ---- */
 
 /* Where the two sides run; -1: not pinned, one CPU for both when they are equal. */
@@ -63,6 +65,18 @@ bool side_ready(const struct side *side, char *ret_why, size_t why_len);
 void side_say_ready(int control);
 void side_say_failed(int control, const char *why);
 void side_stop(struct side *side);
+/* Child: until the other end of its channel is closed. */
+void side_wait_end(int control);
+/* Before anything is made: a reader of the results that has gone must not leave directories behind.
+ */
+void side_signals_block(void);
+
+/* ---- directories ---- */
+
+/* The directory of all services of a run, into `bench->base`. -1, or an exit code. */
+int base_make(struct bench *bench);
+void base_remove(const char *path);
+bool dir_make(const char *path);
 
 /* ---- contenders ---- */
 
@@ -84,7 +98,6 @@ struct figures {
     double client_sleeps, server_sleeps;            /* a second */
 };
 
-struct bench;
 struct contender;
 
 /* What a contender can do. Results are those of the library; err names the object. */

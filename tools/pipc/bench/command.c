@@ -4,13 +4,9 @@
  */
 #include "bench.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define DURATION_DEFAULT 1.0
 #define DURATION_MOST    3600.0
@@ -156,50 +152,10 @@ static int take_options(struct bench *bench)
 
 /* ---- directories ---- */
 
-/* Shared memory wants a file system in memory. */
-static int base_make(struct bench *bench)
-{
-    const char *const runtime = getenv("XDG_RUNTIME_DIR");
-    const char *const places[] = {bench->o->no_server ? NULL : bench->o->run_dir,
-                                  runtime && runtime[0] == '/' ? runtime : NULL, "/dev/shm",
-                                  "/tmp"};
-
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        if (!places[i])
-            continue;
-        if (snprintf(bench->base, sizeof(bench->base), "%s/pipc-bench-XXXXXX", places[i]) <
-                (int)sizeof(bench->base) &&
-            mkdtemp(bench->base))
-            return -1;
-        if (places[i] == bench->o->run_dir)
-            break;
-    }
-    return complain(EXIT_FAILED, "%s: no directory for the services of the bench: %s", bench->base,
-                    strerror(errno));
-}
-
 bool bench_dir(struct bench *bench, char *ret_path, size_t len)
 {
     return snprintf(ret_path, len, "%s/%u", bench->base, bench->dirs++) < (int)len &&
-           mkdir(ret_path, 0700) == 0;
-}
-
-/* One level of files below one of directories. */
-static void tree_remove(const char *path, int depth)
-{
-    DIR *dir = opendir(path);
-    char inner[PATH_LEN * 2 + 2];
-
-    for (const struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        snprintf(inner, sizeof(inner), "%s/%s", path, entry->d_name);
-        if (unlink(inner) != 0 && depth > 0)
-            tree_remove(inner, depth - 1);
-    }
-    if (dir)
-        closedir(dir);
-    (void)rmdir(path);
+           dir_make(ret_path);
 }
 
 int bench_service(const struct row *row, const char **ret_service, char *ret_dir, size_t len)
@@ -398,12 +354,8 @@ int command_bench(const struct options *o)
 {
     struct bench bench = {.o = o};
     int code = take_options(&bench);
-    sigset_t pipe;
 
-    /* A reader of the results that has gone must not leave directories behind. */
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe, NULL);
+    side_signals_block();
     if (code < 0)
         code = context_open(o, o->service ? o->service : scenarios[0].service, &bench.context);
     if (code >= 0)
@@ -412,7 +364,7 @@ int command_bench(const struct options *o)
     code = base_make(&bench);
     if (code < 0) {
         code = run(&bench);
-        tree_remove(bench.base, 1);
+        base_remove(bench.base);
     }
     (void)pipc_close(bench.context);
     return code;

@@ -6,10 +6,9 @@
 #include "server.h"
 
 #include <pipc/codecs/increment.h>
-#include <poll.h>
 #include <pthread.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
 #define ACCEPT_PAUSE_MS 10
 
@@ -87,7 +86,8 @@ static void serve_session(struct pipc_session *session, unsigned char *buf, size
 
 static int run_plain(void *arg, int control)
 {
-    static unsigned char buf[SERVER_REQUEST_BYTES]; /* of this process */
+    static _Thread_local unsigned char buf[SERVER_REQUEST_BYTES]; /* of this side */
+    const struct timespec pause = {0, ACCEPT_PAUSE_MS * 1000000};
     const struct server_plan *plan = arg;
     struct pipc_error err = PIPC_ERROR_INIT;
     struct pipc_context *context;
@@ -104,7 +104,7 @@ static int run_plain(void *arg, int control)
     /* A client that comes and fails is its own matter: it will say so. */
     while ((result = pipc_accept(listener, 0, control, &session, &err)) != PIPC_ERR_ABORTED) {
         if (result == PIPC_ERR_ACCEPT)
-            (void)poll(NULL, 0, ACCEPT_PAUSE_MS);
+            nanosleep(&pause, NULL);
         if (result != PIPC_OK)
             continue;
         serve_session(session, buf, sizeof(buf));
@@ -141,7 +141,6 @@ static int run_managed(void *arg, int control)
     struct pipc_context *context;
     struct pipc_server *server;
     pthread_t thread;
-    char end;
 
     if (bench_context(plan->row, plan->contender, &context, &err) != PIPC_OK ||
         pipc_server_create(context, plan->run_dir, plan->service, plan->kind, plan->table_major,
@@ -153,8 +152,7 @@ static int run_managed(void *arg, int control)
         return 1;
     }
     side_say_ready(control);
-    while (read(control, &end, 1) > 0)
-        continue;
+    side_wait_end(control);
     (void)pipc_server_stop(server);
     pthread_join(thread, NULL);
     (void)pipc_server_destroy(server);

@@ -13,15 +13,18 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#if __has_include(<sys/resource.h>)
+#include <sys/resource.h>
+#define CAN_LIMIT 1
+#endif
 #if __has_include(<linux/seccomp.h>)
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #define CAN_FORBID 1
 #endif
 
@@ -108,7 +111,7 @@ static bool work_without_memory(struct codec *codec, uint64_t expected)
     const uint64_t begin = allocations;
     return work(codec) == expected && allocations == begin;
 }
-#else
+#elif defined(CAN_LIMIT)
 /* Makes the stack as large as the work can need, since it cannot grow later. */
 __attribute__((noinline)) static unsigned stack_touch(unsigned depth)
 {
@@ -157,6 +160,13 @@ static bool work_without_memory(struct codec *codec, uint64_t expected)
         taken = next;
     }
     return sum == expected;
+}
+#else
+static bool work_without_memory(struct codec *codec, uint64_t expected)
+{
+    (void)codec;
+    (void)expected;
+    kit_skip("this system has no limit of memory for a process");
 }
 #endif
 

@@ -42,16 +42,39 @@ static const char *take_line(struct codec *codec, const char *line, unsigned num
     return "expected \"request HEX\" or \"response HEX\"";
 }
 
+/* The next line of any length without its end; NULL behind the last. To be freed by the caller in
+ * the end. */
+static char *next_line(FILE *file, char **line, size_t *room)
+{
+    size_t len = 0;
+    int c;
+
+    if (!*line)
+        *line = malloc(*room = 256);
+    KIT_CHECK(*line);
+    while ((c = fgetc(file)) != EOF && c != '\n') {
+        if (len + 2 > *room) {
+            *line = realloc(*line, *room *= 2);
+            KIT_CHECK(*line);
+        }
+        (*line)[len++] = (char)c;
+    }
+    if (c == EOF && len == 0)
+        return NULL;
+    (*line)[len] = '\0';
+    return *line;
+}
+
 void codec_samples_read(struct codec *codec, const char *path)
 {
-    FILE *const file = fopen(path, "re");
+    FILE *const file = fopen(path, "rb");
     char *line = NULL;
-    size_t size = 0;
+    size_t room = 0;
 
     if (!file)
         kit_fail(__FILE__, __LINE__, "%s: %s", path, strerror(errno));
-    for (unsigned number = 1; getline(&line, &size, file) >= 0; number++) {
-        line[strcspn(line, "\r\n")] = '\0';
+    for (unsigned number = 1; next_line(file, &line, &room); number++) {
+        line[strcspn(line, "\r")] = '\0';
         const char *const wrong = take_line(codec, line, number);
         if (wrong)
             kit_fail(__FILE__, __LINE__, "%s: line %u: %s", path, number, wrong);

@@ -4,10 +4,8 @@
  */
 #include "core_rig.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define PAYLOAD_LIMIT (4u << 20)
@@ -41,10 +39,11 @@ struct kit_core *kit_core_open(const struct kit *kit)
     struct kit_core *const core = calloc(1, sizeof(*core));
     struct pipc_error err = PIPC_ERROR_INIT;
 
-    KIT_CHECK(core && pipe2(core->stop, O_CLOEXEC) == 0);
+    KIT_CHECK(core);
+    kit_stop_make(&core->stop);
     core->kit = kit;
     snprintf(core->run_dir, sizeof(core->run_dir), "%s/r", kit->dir);
-    (void)mkdir(core->run_dir, 0700);
+    kit_folder_make(core->run_dir);
     const struct pipc_allocator allocator = {.size = sizeof(allocator),
                                              .arg = core,
                                              .alloc = count_alloc,
@@ -77,7 +76,7 @@ struct pipc_session_settings kit_core_settings(const struct kit_core *core)
 static void *session_main(void *arg)
 {
     struct kit_core_session *const s = arg;
-    const int stop = s->core->stop[0];
+    const pipc_handle stop = s->core->stop.handle;
     struct pipc_message m = {.size = sizeof(m)};
 
     while (pipc_session_receive(s->session, 0, KIT_SOON_MS, stop, &m, NULL) == PIPC_OK) {
@@ -98,7 +97,7 @@ static void *accept_main(void *arg)
     struct pipc_session *session;
 
     for (;;) {
-        const pipc_result r = pipc_accept(core->listener, 0, core->stop[0], &session, NULL);
+        const pipc_result r = pipc_accept(core->listener, 0, core->stop.handle, &session, NULL);
         if (r == PIPC_ERR_ABORTED)
             return NULL;
         if (r != PIPC_OK) {
@@ -127,13 +126,11 @@ void kit_core_serve(struct kit_core *core)
 
 void kit_core_unserve(struct kit_core *core)
 {
-    char byte;
-
-    KIT_CHECK(write(core->stop[1], "s", 1) == 1);
+    kit_stop_set(&core->stop);
     pthread_join(core->acceptor, NULL);
     for (unsigned i = 0; i < core->session_count; i++)
         pthread_join(core->sessions[i].thread, NULL);
-    KIT_CHECK(read(core->stop[0], &byte, 1) == 1);
+    KIT_CHECK(kit_stop_kept(&core->stop));
     pipc_listener_close(core->listener);
     core->listener = NULL;
 }
@@ -145,8 +142,7 @@ void kit_core_close(struct kit_core *core)
     KIT_CHECK_RESULT(pipc_close(core->context), PIPC_OK);
     KIT_CHECK_MSG(core->blocks == 0, "%zu blocks of memory are left after pipc_close",
                   core->blocks);
-    close(core->stop[0]);
-    close(core->stop[1]);
+    kit_stop_free(&core->stop);
     free(core);
 }
 

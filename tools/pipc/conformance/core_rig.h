@@ -10,6 +10,7 @@
 #define PIPC_KIT_CORE_RIG_H
 
 #include "rig.h"
+#include "system.h"
 
 #define KIT_CORE_SESSIONS_MAX 64u
 #define KIT_CORE_TOKEN        UINT64_C(0x70697063)
@@ -21,7 +22,7 @@ struct kit_core {
     char run_dir[64];
     struct pipc_listener *listener;
     pthread_t acceptor;
-    int stop[2];
+    struct kit_stop stop;
     uint32_t silent; /* atomic: requests are taken and not answered */
     struct kit_core_session {
         struct kit_core *core;

@@ -3,6 +3,7 @@
  * A host table that watches. See host.h.
  */
 #include "host.h"
+#include "system.h"
 
 #include "wrapped.h"
 
@@ -185,8 +186,6 @@ static pipc_result host_wire_walk(const struct pipc_host *table, const char *str
 
 void kit_host_init(struct kit_host *host)
 {
-    const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
     memset(host, 0, sizeof(*host));
     pthread_mutex_init(&host->lock, NULL);
     host->table = (struct pipc_host){.size = sizeof(host->table),
@@ -197,7 +196,7 @@ void kit_host_init(struct kit_host *host)
                                      .log = host_log,
                                      .clock_ns = host_clock,
                                      .error_set = host_error_set,
-                                     .cpus = cpus > 0 ? (uint32_t)cpus : 1,
+                                     .cpus = kit_cpus(),
                                      .sleep_cost_ns = 20000,
                                      .find_transport = host_find_transport,
                                      .find_codec = host_find_codec,

@@ -20,9 +20,10 @@
 
 /* ---- inside a case ---- */
 
-__attribute__((format(printf, 3, 0))) static _Noreturn void case_end(int code, const char *where,
-                                                                     const char *format,
-                                                                     va_list args)
+__attribute__((format(PIPC_PRINTF_KIND, 3, 0))) static _Noreturn void case_end(int code,
+                                                                               const char *where,
+                                                                               const char *format,
+                                                                               va_list args)
 {
     printf("%s", where);
     vprintf(format, args);
@@ -48,6 +49,14 @@ void kit_skip(const char *format, ...)
 
     va_start(args, format);
     case_end(KIT_EXIT_SKIPPED, "", format, args);
+}
+
+void kit_absent(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    case_end(KIT_EXIT_ABSENT, "", format, args);
 }
 
 void kit_check_result(const char *file, int line, const char *what, pipc_result actual,
@@ -192,10 +201,12 @@ static const char *judge(const struct kit_case *c, const struct kit_outcome *out
     if (outcome->late)
         snprintf(why, len, "hangs: it was not done within the time limit");
     else if (outcome->signal)
-        snprintf(why, len, "ended by signal %d (%s)", outcome->signal, strsignal(outcome->signal));
+        snprintf(why, len, "ended by signal %d (%s)", outcome->signal,
+                 kit_signal_text(outcome->signal));
     else if (outcome->exit_code == KIT_EXIT_OK)
         return "ok";
-    else if (outcome->exit_code == KIT_EXIT_SKIPPED && c->with == 0)
+    else if (outcome->exit_code == KIT_EXIT_ABSENT ||
+             (outcome->exit_code == KIT_EXIT_SKIPPED && c->with == 0))
         return "skipped";
     else if (outcome->exit_code == KIT_EXIT_SKIPPED)
         snprintf(why, len, "skipped, but the module claims what this case judges");
@@ -298,7 +309,7 @@ static int run_one(const struct kit_subject *subject)
         subject->module->kind == PIPC_MODULE_TRANSPORT ? kit_transport_tables : kit_codec_tables;
     struct kit kit = {.subject = subject, .dir = o->case_dir};
 
-    signal(SIGPIPE, SIG_DFL); /* a module that raises it is found out */
+    kit_process_begin();
     for (; *table; table++) {
         for (const struct kit_case *c = *table; c->id; c++) {
             if (strcmp(c->id, o->one_case) == 0) {

@@ -42,10 +42,13 @@ extern const struct kit_case *const kit_codec_tables[];
 
 /* Ends the case as failed, with what was wrong. */
 _Noreturn void kit_fail(const char *file, int line, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(PIPC_PRINTF_KIND, 3, 4)));
 /* Ends the case as not possible here, with the reason (never for a claimed capability: a skipped
  * case with traits in `with` counts as failed). */
-_Noreturn void kit_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same where the system has nothing that the rule is about, so that no module can break it;
+ * then a claim changes nothing. */
+_Noreturn void kit_absent(const char *format, ...) __attribute__((format(PIPC_PRINTF_KIND, 1, 2)));
+_Noreturn void kit_skip(const char *format, ...) __attribute__((format(PIPC_PRINTF_KIND, 1, 2)));
 
 #define KIT_CHECK(cond)          ((cond) ? (void)0 : kit_fail(__FILE__, __LINE__, "not true: %s", #cond))
 #define KIT_CHECK_MSG(cond, ...) ((cond) ? (void)0 : kit_fail(__FILE__, __LINE__, __VA_ARGS__))
@@ -66,7 +69,7 @@ int kit_subject_open(const struct options *o, struct kit_subject *ret_subject);
 void kit_subject_close(struct kit_subject *subject);
 
 /* The running of one case in a child: exit codes of the child, and what became of it. */
-enum { KIT_EXIT_OK = 0, KIT_EXIT_FAILED = 1, KIT_EXIT_SKIPPED = 77 };
+enum { KIT_EXIT_OK = 0, KIT_EXIT_FAILED = 1, KIT_EXIT_SKIPPED = 77, KIT_EXIT_ABSENT = 78 };
 struct kit_outcome {
     int exit_code;   /* -1: it did not exit by itself */
     int signal;      /* that ended it, 0: none */
@@ -76,8 +79,11 @@ struct kit_outcome {
 /* Runs this program anew with these arguments (argv[0] of any name), at most `limit_s` seconds;
  * ends all that it started. False: it could not be started, the reason is in `text`. */
 bool kit_process_run(char *const *argv, uint32_t limit_s, struct kit_outcome *ret_outcome);
-/* A fresh directory in `parent` (NULL: /tmp), with a path short enough for addresses of sockets;
- * false with errno. */
+/* Name of a signal of an outcome, and the begin of a case in its own process. */
+const char *kit_signal_text(int number);
+void kit_process_begin(void);
+/* A fresh directory in `parent` (NULL: the usual place), with a path short enough for addresses of
+ * sockets; false with errno. */
 bool kit_dir_make(const char *parent, char *ret_path, size_t len);
 void kit_dir_remove(const char *path);
 

@@ -11,10 +11,9 @@
 #define PIPC_KIT_RIG_H
 
 #include "host.h"
+#include "system.h"
 #include "usage.h"
 #include "values.h"
-
-#include <sys/types.h>
 
 #define KIT_SERVICE "conformance"
 #define KIT_SOON_MS 5000 /* what must happen does so within this */
@@ -96,10 +95,6 @@ void kit_exchange(struct kit_rig *rig, struct kit_pair *pair, unsigned number);
 /* The record of a failure: its result, a sentence that names the object, one line. */
 void kit_error_check(const struct kit_rig *rig, pipc_result result, const char *what);
 
-/* A process of the case; its failure is the case's. */
-pid_t kit_fork(void (*run)(void *arg), void *arg);
-void kit_child_wait(pid_t child);
-void kit_child_kill(pid_t child);
 /* A thread of the case, known to the hosts. */
 pthread_t kit_thread(void *(*run)(void *arg), void *arg);
 

@@ -4,11 +4,8 @@
  */
 #include "rig.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 pipc_result kit_send(struct kit_rig *rig, void *channel, const void *bytes, size_t len, int ms)
 {
@@ -76,38 +73,6 @@ void kit_error_check(const struct kit_rig *rig, pipc_result result, const char *
                   "%s: the error record has no sentence of one line", what);
     KIT_CHECK_MSG(strstr(rig->err.text, KIT_SERVICE) || strstr(rig->err.text, rig->run_dir),
                   "%s: the sentence does not name the object: %s", what, rig->err.text);
-}
-
-pid_t kit_fork(void (*run)(void *arg), void *arg)
-{
-    pid_t child;
-
-    fflush(stdout);
-    child = fork();
-    KIT_CHECK(child >= 0);
-    if (child == 0) {
-        run(arg);
-        fflush(stdout);
-        _exit(0);
-    }
-    return child;
-}
-
-void kit_child_wait(pid_t child)
-{
-    int status = 0;
-
-    KIT_CHECK(waitpid(child, &status, 0) == child);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == KIT_EXIT_FAILED)
-        _exit(KIT_EXIT_FAILED); /* it has said why */
-    kit_fail(__FILE__, __LINE__, "a process of the case ended with status 0x%x", (unsigned)status);
-}
-
-void kit_child_kill(pid_t child)
-{
-    KIT_CHECK(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child);
 }
 
 struct thread_start {

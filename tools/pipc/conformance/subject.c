@@ -5,12 +5,12 @@
  * The kind is found first, by a context that only looks; then a context is opened whose
  * configuration names the module as a user's would. On the command's thread.
  */
+#include "../system.h"
 #include "kit.h"
 
 #include "wrapped.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #define PATH_LEN 4096
 
@@ -28,16 +28,6 @@ static void found_take(const struct pipc_module_info *info)
 
     found.kind = info->kind;
     found.wrapper = info->kind == PIPC_MODULE_TRANSPORT && (ops->traits & PIPC_TRAIT_WRAPPER);
-}
-
-static bool path_whole(const char *path, char ret_path[PATH_LEN])
-{
-    ret_path[0] = 0;
-    if (path[0] != '/' && !getcwd(ret_path, PATH_LEN))
-        return false;
-    const size_t used = strlen(ret_path);
-    return (size_t)snprintf(ret_path + used, PATH_LEN - used, "%s%s", used ? "/" : "", path) <
-           PATH_LEN - used;
 }
 
 /* The record of a module that is usable in a context. */
@@ -58,7 +48,7 @@ static int file_judge(const struct options *o, struct pipc_context *context)
     struct pipc_error err = PIPC_ERROR_INIT;
     char text[2048];
 
-    if (!path_whole(o->module, found.file))
+    if (!system_whole_path(o->module, found.file, sizeof(found.file)))
         return refuse(o, "module file %.64s...: its path is too long", o->module);
     if (pipc_module_check(context, found.file, NULL, &info, text, sizeof(text), &err) != PIPC_OK)
         return fail(o, &err, EXIT_USAGE);

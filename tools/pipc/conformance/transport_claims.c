@@ -6,7 +6,6 @@
 #include "rig.h"
 #include "tables.h"
 
-#include <signal.h>
 #include <string.h>
 
 /* An entry belongs to a trait: both or neither. */
@@ -108,6 +107,7 @@ static void init_memory(struct kit *kit)
     if (!m->init)
         return;
     kit_values_default(m, values);
+    kit_rig_close(kit_rig_open(kit)); /* what the system makes at the first use stays */
     kit_usage_take(kit, &before);
     for (size_t n = 1;; n++) {
         struct pipc_error err = PIPC_ERROR_INIT;
@@ -146,45 +146,23 @@ static void no_threads(struct kit *kit)
     kit_rig_close(rig);
 }
 
-/* Handler, flags and mask of each signal, and this thread's mask. */
-struct signals {
-    struct sigaction action[32];
-    sigset_t mask;
-};
-
-static void signals_take(struct signals *s)
-{
-    memset(s, 0, sizeof(*s));
-    for (int i = 1; i < 32; i++)
-        (void)sigaction(i, NULL, &s->action[i]);
-    pthread_sigmask(SIG_SETMASK, NULL, &s->mask);
-}
-
 static void no_handlers(struct kit *kit)
 {
-    static struct signals before, after;
     struct kit_rig *rig;
     struct kit_pair pair;
 
-    signals_take(&before);
+    kit_signals_take();
     rig = kit_rig_open(kit);
     kit_pair_open(rig, &pair);
     kit_exchange(rig, &pair, 1);
-    signals_take(&after);
-    for (int i = 1; i < 32; i++)
-        KIT_CHECK_MSG(before.action[i].sa_handler == after.action[i].sa_handler &&
-                          before.action[i].sa_flags == after.action[i].sa_flags,
-                      "the handling of signal %d was changed", i);
-    for (int i = 1; i < 32; i++)
-        KIT_CHECK_MSG(sigismember(&before.mask, i) == sigismember(&after.mask, i),
-                      "signal %d was blocked or unblocked", i);
+    kit_signals_check();
     kit_pair_close(rig, &pair);
     kit_rig_close(rig);
 }
 
 static void close_on_exec(struct kit *kit)
 {
-    int before[KIT_DESCRIPTORS_MAX];
+    pipc_handle before[KIT_DESCRIPTORS_MAX];
     struct kit_rig *rig;
     struct kit_pair pair;
 

@@ -6,7 +6,6 @@
 #include "rig.h"
 #include "tables.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -184,7 +183,7 @@ struct victim {
     int go[2];    /* case to victim */
 };
 
-static void tell(const int ends[2])
+static void say_on(const int ends[2])
 {
     KIT_CHECK(write(ends[1], "x", 1) == 1);
 }
@@ -196,18 +195,20 @@ static void hear(const int ends[2])
     KIT_CHECK_MSG(read(ends[0], &byte, 1) == 1, "the other process has ended");
 }
 
-static struct victim victim_start(struct kit_rig *rig, void (*run)(void *arg), pid_t *ret_child)
+static struct victim victim_start(struct kit_rig *rig, void (*run)(void *arg),
+                                  kit_process *ret_child)
 {
     struct victim v = {.rig = rig};
 
-    KIT_CHECK(pipe2(v.ready, O_CLOEXEC) == 0 && pipe2(v.go, O_CLOEXEC) == 0);
+    kit_pipe(v.ready);
+    kit_pipe(v.go);
     *ret_child = kit_fork(run, &v);
     close(v.ready[1]); /* so that its end is seen */
     close(v.go[0]);
     return v;
 }
 
-static void victim_check(struct victim *v, pid_t child, struct kit_pair *pair, void *own)
+static void victim_check(struct victim *v, kit_process child, struct kit_pair *pair, void *own)
 {
     kit_child_kill(child);
     const uint64_t killed = kit_now_ns();
@@ -232,8 +233,8 @@ static void client_victim(void *arg)
     kit_half_attach(v->rig, &pair, 1);
     KIT_CHECK_RESULT(kit_send(v->rig, pair.client, kit_text("alive"), KIT_LEN, KIT_SOON_MS),
                      PIPC_OK);
-    tell(v->ready);
-    pause();
+    say_on(v->ready);
+    kit_pause();
 }
 
 static void client_killed(struct kit *kit)
@@ -242,13 +243,13 @@ static void client_killed(struct kit *kit)
     struct kit_pair pair = {0};
     struct pipc_received received;
     char got[64];
-    pid_t child;
+    kit_process child;
 
     kit_rig_listen(rig);
     struct victim v = victim_start(rig, client_victim, &child);
     kit_half_accept(rig, &pair);
     kit_half_offer(rig, &pair, 1);
-    tell(v.go);
+    say_on(v.go);
     hear(v.ready);
     KIT_CHECK_RESULT(kit_receive(rig, pair.server, got, sizeof(got), KIT_SOON_MS, &received),
                      PIPC_OK);
@@ -266,21 +267,21 @@ static void server_victim(void *arg)
     close(v->ready[0]);
     close(v->go[1]);
     kit_rig_listen(v->rig);
-    tell(v->ready);
+    say_on(v->ready);
     kit_half_accept(v->rig, &pair);
     kit_half_offer(v->rig, &pair, 1);
-    tell(v->ready);
+    say_on(v->ready);
     KIT_CHECK_RESULT(kit_receive(v->rig, pair.server, got, sizeof(got), KIT_SOON_MS, &received),
                      PIPC_OK);
-    tell(v->ready);
-    pause();
+    say_on(v->ready);
+    kit_pause();
 }
 
 static void server_killed(struct kit *kit)
 {
     struct kit_rig *const rig = kit_rig_open(kit);
     struct kit_pair pair = {0};
-    pid_t child;
+    kit_process child;
     struct victim v = victim_start(rig, server_victim, &child);
 
     hear(v.ready);

@@ -7,7 +7,6 @@
 #include "rig.h"
 #include "tables.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -325,34 +324,28 @@ static void look(struct kit *kit)
     scene_close(&s);
 }
 
-static bool readable(pipc_handle handle, int ms)
-{
-    struct pollfd set = {.fd = (int)handle, .events = POLLIN};
-
-    return poll(&set, 1, ms) == 1;
-}
-
 static void wait_handle(struct kit *kit)
 {
     struct scene s = scene_open(kit);
     const pipc_handle handle = s.ops->wait_handle(s.pair.server);
 
     KIT_CHECK_MSG(handle != PIPC_NO_HANDLE, "the channel has no handle");
-    KIT_CHECK_MSG(!readable(handle, 0), "the handle is readable while nothing waits");
+    KIT_CHECK_MSG(!kit_readable(handle, 0), "the handle is readable while nothing waits");
     for (unsigned i = 0; i < 3; i++) {
         char got[64];
         struct pipc_received received;
         KIT_CHECK_RESULT(kit_send(s.rig, s.pair.client, kit_text("packet"), KIT_LEN, KIT_SOON_MS),
                          PIPC_OK);
-        KIT_CHECK_MSG(readable(handle, KIT_SOON_MS), "the handle does not tell of a packet");
+        KIT_CHECK_MSG(kit_readable(handle, KIT_SOON_MS), "the handle does not tell of a packet");
         KIT_CHECK_RESULT(kit_receive(s.rig, s.pair.server, got, sizeof(got), 1000, &received),
                          PIPC_OK);
-        KIT_CHECK_MSG(!readable(handle, 0), "the handle is readable after the packet was taken");
+        KIT_CHECK_MSG(!kit_readable(handle, 0),
+                      "the handle is readable after the packet was taken");
         answer(&s);
         KIT_CHECK_MSG(handle == s.ops->wait_handle(s.pair.server), "the handle has changed");
     }
     kit_half_close_client(s.rig, &s.pair, 0);
-    KIT_CHECK_MSG(readable(handle, KIT_SOON_MS), "the handle does not tell of the end");
+    KIT_CHECK_MSG(kit_readable(handle, KIT_SOON_MS), "the handle does not tell of the end");
     scene_close(&s);
 }
 
@@ -365,12 +358,7 @@ static void peer(struct kit *kit)
         struct pipc_peer p = {.size = sizeof(p)};
         KIT_CHECK_RESULT(s.ops->peer(ends[i], &p), PIPC_OK);
         KIT_CHECK_MSG(p.known & (PIPC_PEER_PID | PIPC_PEER_UID), "nothing is known of the peer");
-        KIT_CHECK_MSG(!(p.known & PIPC_PEER_PID) || p.pid == (uint32_t)getpid(),
-                      "the peer's pid is told as %u, it is %u", p.pid, (unsigned)getpid());
-        KIT_CHECK_MSG(!(p.known & PIPC_PEER_UID) || p.uid == (uint32_t)geteuid(),
-                      "the peer's uid is told as %u, it is %u", p.uid, (unsigned)geteuid());
-        KIT_CHECK_MSG(!(p.known & PIPC_PEER_GID) || p.gid == (uint32_t)getegid(),
-                      "the peer's gid is told as %u, it is %u", p.gid, (unsigned)getegid());
+        kit_peer_check(&p);
     }
     KIT_CHECK_RESULT(s.ops->admit(s.pair.server, &s.rig->err), PIPC_OK);
     scene_close(&s);

@@ -6,7 +6,6 @@
 #include "rig.h"
 #include "tables.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -131,18 +130,18 @@ static void attach_aborted(struct kit *kit)
     const struct pipc_upgrade_request request = kit_request(rig, 1);
     struct pipc_upgrade_failure failure;
     void *channel = &mark;
-    int stop[2];
+    struct kit_stop stop;
 
-    KIT_CHECK(pipe2(stop, O_CLOEXEC) == 0 && write(stop[1], "s", 1) == 1);
+    kit_stop_make(&stop);
+    kit_stop_set(&stop);
     carriers_open(rig, &pair);
     struct pipc_wait wait = kit_wait(KIT_SOON_MS);
-    wait.abort = stop[0];
+    wait.abort = stop.handle;
     KIT_CHECK_RESULT(attach(rig, &pair, &request, &wait, &channel, &failure), PIPC_ERR_ABORTED);
     KIT_CHECK_MSG(channel == &mark && failure.bits == 0, "an aborted attach withdrew something");
     kit_pair_close(rig, &pair);
     kit_rig_close(rig);
-    close(stop[0]);
-    close(stop[1]);
+    kit_stop_free(&stop);
 }
 
 static void carrier_gone(struct kit *kit)
@@ -198,7 +197,7 @@ static void offer_and_stay(void *arg)
     for (uint64_t session = 1; session <= 3; session++)
         kit_half_offer(dead->rig, &pair, session);
     KIT_CHECK(write(dead->ready, "r", 1) == 1);
-    pause();
+    kit_pause();
 }
 
 static void sweep(struct kit *kit)
@@ -214,9 +213,9 @@ static void sweep(struct kit *kit)
     kit_rig_listen(rig);
     kit_usage_take(kit, &before);
     kit_rig_unlisten(rig);
-    KIT_CHECK(pipe2(ready, O_CLOEXEC) == 0);
+    kit_pipe(ready);
     struct dead dead = {rig, ready[1]};
-    const pid_t child = kit_fork(offer_and_stay, &dead);
+    const kit_process child = kit_fork(offer_and_stay, &dead);
     close(ready[1]);
     KIT_CHECK_MSG(read(ready[0], &byte, 1) == 1, "the other process could not offer");
     kit_child_kill(child);

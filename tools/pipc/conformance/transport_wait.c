@@ -9,10 +9,7 @@
 #include "rig.h"
 #include "tables.h"
 
-#include <fcntl.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -235,28 +232,27 @@ static void success_rule(const struct entry *e, struct scene *s)
     expect(e, s, &past, PIPC_OK, "after its deadline with something to do");
 }
 
-/* A pipe whose reading end aborts once a byte is in. */
+/* An abort by handle, and the flag that says it sooner. */
 struct stop {
-    int ends[2];
+    struct kit_stop object;
     uint32_t flag;
 };
 
 static void stop_make(struct stop *stop)
 {
-    KIT_CHECK(pipe2(stop->ends, O_CLOEXEC) == 0);
+    kit_stop_make(&stop->object);
     stop->flag = 0;
 }
 
 static void stop_set(struct stop *stop)
 {
     __atomic_store_n(&stop->flag, 1, __ATOMIC_RELEASE);
-    KIT_CHECK(write(stop->ends[1], "s", 1) == 1);
+    kit_stop_set(&stop->object);
 }
 
 static void stop_free(struct stop *stop)
 {
-    close(stop->ends[0]);
-    close(stop->ends[1]);
+    kit_stop_free(&stop->object);
 }
 
 /* Abort that is there already wins over success; the byte is not consumed; then success. */
@@ -264,16 +260,15 @@ static void abort_before(const struct entry *e, struct scene *s, bool with_flag)
 {
     struct stop stop;
     struct pipc_wait wait = kit_wait(KIT_SOON_MS);
-    char byte;
 
     stop_make(&stop);
     stop_set(&stop);
-    wait.abort = stop.ends[0];
+    wait.abort = stop.object.handle;
     wait.abort_flag = with_flag ? &stop.flag : NULL;
     expect(e, s, &wait, PIPC_ERR_ABORTED, "with abort set and nothing to do");
     e->supply(s);
     expect(e, s, &wait, PIPC_ERR_ABORTED, "with abort set and something to do");
-    KIT_CHECK_MSG(read(stop.ends[0], &byte, 1) == 1, "the abort was consumed");
+    KIT_CHECK_MSG(kit_stop_kept(&stop.object), "the abort was consumed");
     stop.flag = 0;
     expect(e, s, &wait, PIPC_OK, "after an abort that left it where it was");
     stop_free(&stop);
@@ -320,7 +315,7 @@ static void abort_during(const struct entry *e, struct scene *s, bool with_flag)
     struct later later = {.stop = &stop};
 
     stop_make(&stop);
-    wait.abort = stop.ends[0];
+    wait.abort = stop.object.handle;
     wait.abort_flag = with_flag ? &stop.flag : NULL;
     const pthread_t thread = kit_thread(stop_later, &later);
     expect(e, s, &wait, PIPC_ERR_ABORTED, "aborted while it waits");
@@ -353,7 +348,7 @@ static void untouched_rule(const struct entry *e, struct scene *s)
     KIT_CHECK_MSG(e->untouched(s), "%s wrote its outputs on a timeout", e->name);
     stop_make(&stop);
     stop_set(&stop);
-    wait.abort = stop.ends[0];
+    wait.abort = stop.object.handle;
     expect(e, s, &wait, PIPC_ERR_ABORTED, "with abort set");
     KIT_CHECK_MSG(e->untouched(s), "%s wrote its outputs on an abort", e->name);
     stop_free(&stop);
@@ -369,37 +364,23 @@ static void error_rule(const struct entry *e, struct scene *s)
     kit_error_check(s->rig, PIPC_ERR_TIMEOUT, e->name);
     stop_make(&stop);
     stop_set(&stop);
-    wait.abort = stop.ends[0];
+    wait.abort = stop.object.handle;
     s->rig->err = (struct pipc_error)PIPC_ERROR_INIT;
     expect(e, s, &wait, PIPC_ERR_ABORTED, "with abort set");
     kit_error_check(s->rig, PIPC_ERR_ABORTED, e->name);
     stop_free(&stop);
 }
 
-static void on_alarm(int number)
-{
-    (void)number;
-}
-
-static void storm(bool on)
-{
-    const struct itimerval every = {{0, on ? 1000 : 0}, {0, on ? 1000 : 0}};
-    const struct sigaction act = {.sa_handler =
-                                      on_alarm}; /* no SA_RESTART: calls are interrupted */
-
-    KIT_CHECK(sigaction(SIGALRM, &act, NULL) == 0 && setitimer(ITIMER_REAL, &every, NULL) == 0);
-}
-
 static void signals_rule(const struct entry *e, struct scene *s)
 {
     const struct pipc_wait wait = kit_wait(100);
 
-    storm(true);
+    kit_signals_storm(true);
     expect(e, s, &wait, PIPC_ERR_TIMEOUT, "under a storm of signals");
     KIT_CHECK_MSG(kit_now_ns() >= wait.deadline_ns, "%s was ended by a signal", e->name);
     e->supply(s);
     expect(e, s, &wait, PIPC_OK, "with something to do, under a storm of signals");
-    storm(false);
+    kit_signals_storm(false);
 }
 
 #define CASE(name)                           \

@@ -18,8 +18,8 @@ void kit_usage_same(const struct kit *kit, const struct kit_usage *before, const
 /* Open descriptors that are not in `before` (a list made by the same function) must be
  * close-on-exec. Lists end with -1. */
 #define KIT_DESCRIPTORS_MAX 512
-void kit_descriptors(int ret_list[KIT_DESCRIPTORS_MAX]);
-void kit_descriptors_check(const int before[KIT_DESCRIPTORS_MAX]);
+void kit_descriptors(pipc_handle ret_list[KIT_DESCRIPTORS_MAX]);
+void kit_descriptors_check(const pipc_handle before[KIT_DESCRIPTORS_MAX]);
 /* Removes every file of the case's run directory, as somebody else might. */
 void kit_files_remove(const char *path);
 

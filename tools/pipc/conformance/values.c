@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Declared defaults as values, by the rules of docs/config.md 5. Strings are those of the
- * declarations. Lists have no defaults but the empty one.
+ * declarations.
  */
 #include "values.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Whether `word` is one of "a|b|c". */
@@ -17,6 +18,26 @@ static bool is_choice(const char *choices, const char *word)
             return true;
     }
     return false;
+}
+
+/* The names of a list, for the life of the process: a case opens few instances. */
+static void list_of(const struct pipc_option *option, struct pipc_option_value *value)
+{
+    const char **list = NULL;
+    size_t len;
+
+    for (const char *at = option->default_text; *at; at += len + (at[len] == ',')) {
+        char *name;
+        len = strcspn(at, ",");
+        KIT_CHECK_MSG(len > 0, "option %s: its default has an empty name", option->key);
+        list = realloc(list, (value->list_count + 1) * sizeof(*list));
+        name = malloc(len + 1);
+        KIT_CHECK(list && name);
+        memcpy(name, at, len);
+        name[len] = '\0';
+        list[value->list_count++] = name;
+    }
+    value->list = list;
 }
 
 static void value_of(const struct pipc_option *option, struct pipc_option_value *value)
@@ -48,7 +69,8 @@ static void value_of(const struct pipc_option *option, struct pipc_option_value 
         value->text = text;
         break;
     default:
-        kit_fail(__FILE__, __LINE__, "option %s: a list with a default", option->key);
+        list_of(option, value);
+        break;
     }
 }
 

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Windows suites: programs of a mingw build under Wine.
+
+One prefix of our own for all, made once and kept in the build tree. A server process stays for the whole suite, because one that
+leaves with the last program may take the next one with it. What Wine cannot show: docs/windows.md."""
+import glob
+import json
+import os
+import re
+import subprocess
+import time
+from contextlib import contextmanager
+
+GATE = 85.0
+# what the gate looks at: the twins and the transports of Windows
+FOLDERS = ('core/base/windows', 'core/module/windows', 'transports/np', 'transports/winshm')
+PREFIX_SECONDS = 300
+
+
+@contextmanager
+def wine(run):
+    """The environment of programs, with a server that lives as long as the suite."""
+    env = dict(run.env)
+    env['WINEPREFIX'] = os.path.join(run.root, 'build', 'wine')
+    env['WINEDEBUG'] = '-all'
+    env.pop('PIPC_TEST_TMP', None)  # run directories are Windows' own temporary ones
+    env.pop('DISPLAY', None)
+    if env.get('PIPC_VECTORS'):
+        env['PIPC_VECTORS'] = 'Z:' + env['PIPC_VECTORS']
+    if not os.path.exists(os.path.join(env['WINEPREFIX'], 'system.reg')):
+        subprocess.run(['wineboot', '-i'], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, timeout=PREFIX_SECONDS, check=False)
+    subprocess.run(['wineserver', '-p'], env=env, check=False)
+    try:
+        yield env
+    finally:
+        subprocess.run(['wineserver', '-k'], env=env, check=False)
+        subprocess.run(['wineserver', '-w'], env=env, check=False)
+
+
+def unit(run):
+    """Every test program."""
+    from suites import counts_of, execute
+
+    def one(program):
+        name = os.path.basename(program)[5:-4]
+        begin = time.monotonic()
+        status, output = execute(['wine', program], env, cwd=run.build.dir)
+        output = output.replace('\r', '')
+        passed, failed, skipped, reasons = counts_of(output, status)
+        run.report.add(f'{run.build.name}/wine/{name}', passed, failed, skipped, time.monotonic() - begin, output, reasons)
+    programs = sorted(glob.glob(os.path.join(run.build.dir, 'tests', 'unit', 'test_*.exe')))
+    with wine(run) as env:
+        run.each(one, [p for p in programs if run.wanted(os.path.basename(p)[5:-4])])
+
+
+def tool(run):
+    return run.build.tool() + '.exe'
+
+
+def conformance(run):
+    """The kit judges every module, as a file or built in; each case is one line."""
+    from suites import execute
+
+    def one(name):
+        module = os.path.join(run.build.dir, 'modules', name + '.dll')
+        which = ['--module', 'Z:' + module] if os.path.exists(module) else ['--builtin', name]
+        begin = time.monotonic()
+        status, output = execute(['wine', tool(run), 'conformance'] + which, env, cwd=run.build.dir)
+        output = output.replace('\r', '')
+        skips = re.findall(r'^ok .*# SKIP (.*)$', output, re.M)
+        good, bad = len(re.findall(r'^ok ', output, re.M)) - len(skips), len(re.findall(r'^not ok ', output, re.M))
+        if not good or (status != 0 and not bad):
+            bad += 1
+        run.report.add(f'{run.build.name}/wine-conformance/{name}', good, bad, len(skips), time.monotonic() - begin, output, skips)
+    names = [os.path.basename(f) for folder in ('transports', 'codecs') for f in sorted(glob.glob(os.path.join(run.root, folder, '*')))
+             if os.path.exists(os.path.join(f, 'module.c'))]
+    with wine(run) as env:
+        listed = execute(['wine', tool(run), 'info', '--json'], env, cwd=run.build.dir)[1]
+        run.each(one, [n for n in names if f'"{n}"' in listed and run.wanted(n)])
+
+
+class Command:
+    """pipc.exe serving and calling, over one list of data planes."""
+
+    def __init__(self, run, env, transports):
+        self.run, self.env, self.transports, self.servers = run, env, transports, []
+        self.run_dir = f'C:\\pipc-test\\{transports.replace(",", "-")}'
+
+    def call(self, *words, expect=0, feed=None):
+        done = subprocess.run(['wine', tool(self.run), *words], env=self.env, input=feed, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=120, cwd=self.run.build.dir, check=False)
+        assert done.returncode == expect, f'{words}: exit {done.returncode}: {done.stderr.decode(errors="replace")}'
+        return done.stdout.decode().replace('\r', '')
+
+    def over(self, *more):
+        return ['--run-dir', self.run_dir, '--transports', self.transports, *more]
+
+    def serve(self, kind, *more):
+        server = subprocess.Popen(['wine', tool(self.run), 'serve', kind, *self.over(*more)], env=self.env, stdout=subprocess.PIPE,
+                                  stdin=subprocess.DEVNULL, cwd=self.run.build.dir)
+        self.servers.append(server)
+        line = server.stdout.readline().decode()
+        assert line.startswith('READY '), line
+        return server
+
+    def close(self):
+        for server in self.servers:
+            server.kill()
+            server.wait()
+
+
+def command_steps(c):
+    c.serve('increment')
+    assert json.loads(c.call('call', 'increment', '41', *c.over('--json'))) == {'value': 42}
+    # one listener per name: a second server is refused
+    c.call('serve', 'increment', *c.over(), expect=8)
+    path = os.path.join(c.run.tmp, 'items.json')
+    with open(path, 'w', encoding='utf-8') as f:
+        json.dump({'systemd_enabled': 1, 'generation': 3,
+                   'items': [{'hash': 1, 'options': 0, 'enabled': 1, 'name': 'one', 'path': '/one'}]}, f)
+    first = c.serve('cgroups-snapshot', '--data', 'Z:' + path)
+    seen = json.loads(c.call('watch', 'cgroups-snapshot', *c.over('--json', '--count', '1')).splitlines()[0])
+    assert [i['name'] for i in seen['items']] == ['one'] and seen['generation'] == 3, seen
+    # a server that is killed is gone at once, and its name is free
+    first.kill()
+    first.wait()
+    c.call('call', 'cgroups-snapshot', *c.over('--timeout', '2000'), expect=3)
+    c.serve('cgroups-snapshot', '--data', 'Z:' + path)
+    c.serve('apps-lookup')
+    answer = json.loads(c.call('call', 'apps-lookup', '--all', *c.over('--json')))
+    names = {i['comm'] for i in answer['items']}
+    assert 'pipc' in names and all(i['starttime'] == 0 for i in answer['items']), answer
+    message = c.call('encode', 'increment_req', feed=b'{"value":7}')
+    assert json.loads(c.call('decode', 'increment_req', '--json', message.strip()))['value'] == 7
+    rows = c.call('bench', 'ping-pong', '--json', '--duration', '0.2', '--rounds', '3', '--transports', c.transports)
+    assert '"throughput"' in rows, rows
+
+
+def command(run):
+    """The command end to end over each data plane: serve, call, watch, decode, encode, bench."""
+    with wine(run) as env:
+        for transports in ('np', 'winshm'):
+            if not run.wanted(transports):
+                continue
+            begin, output, good = time.monotonic(), '', True
+            c = Command(run, env, transports)
+            try:
+                command_steps(c)
+            except (AssertionError, OSError, ValueError, KeyError, subprocess.SubprocessError) as e:
+                output, good = f'{type(e).__name__}: {e}', False
+            finally:
+                c.close()
+            run.report.add(f'{run.build.name}/wine-command/{transports}', int(good), int(not good), 0, time.monotonic() - begin,
+                           output)
+
+
+def gate(run):
+    """Line coverage of the twins and the transports of Windows by what ran before in this build."""
+    import coverage
+    begin = time.monotonic()
+    info = os.path.join(run.build.dir, 'coverage.info')
+    options = ['--gcov-tool', 'x86_64-w64-mingw32-gcov', '--base-directory', run.root, '--no-external']
+    done = coverage.lcov(['--capture', '--directory', run.build.dir, '--output-file', info + '.all'] + options, run.env, run.root)
+    if done.returncode == 0:
+        done = coverage.lcov(['--extract', info + '.all'] + [f'{run.root}/{f}/*' for f in FOLDERS] + ['--output-file', info],
+                             run.env, run.root)
+    if done.returncode != 0:
+        run.report.add(f'{run.build.name}/wine-gate', 0, 1, 0, time.monotonic() - begin, done.stdout)
+        return
+    files = coverage.per_file(info, run.root)
+    text, good = [], True
+    for folder in FOLDERS:
+        hit = sum(h for name, (h, _) in files.items() if name.startswith(folder))
+        found = sum(f for name, (_, f) in files.items() if name.startswith(folder))
+        percent = 100 * hit / found if found else 0
+        good = good and percent >= GATE
+        text.append(f'{percent:6.1f} %  {hit}/{found}  {folder}, gate {GATE:.0f} %')
+    text += [f'{100 * h / f:6.1f} %  {h}/{f}  {name}' for name, (h, f) in sorted(files.items(), key=lambda x: x[1][0] / x[1][1])
+             if f and h / f < 0.85]
+    print('\n'.join(text), flush=True)
+    run.report.add(f'{run.build.name}/wine-gate', int(good), int(not good), 0, time.monotonic() - begin, '\n'.join(text))
+
+
+SUITES = {'wine': unit, 'wine-conformance': conformance, 'wine-command': command, 'wine-gate': gate}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Ending a session: what was sent stays readable, nobody is held up, nothing leaks.
+ */
+#include "windows/np_fixture.h"
+
+TEST(np_ends, a_server_that_closes_right_after_its_answer_is_read)
+{
+    struct np_fixture f;
+    void *client, *server;
+
+    np_fixture_open(&f);
+    for (int i = 0; i < 100; i++) {
+        np_pair(&f, &client, &server);
+        CHECK_OK(np_put(&f, client, "request", 7, 1000));
+        np_expect(&f, server, "request", 7);
+        CHECK_OK(np_put(&f, server, "answer", 6, 1000));
+        np_end(&f, server);
+        np_expect(&f, client, "answer", 6);
+        np_expect_end(&f, client);
+        np_end(&f, client);
+    }
+    np_fixture_close(&f);
+}
+
+struct reading {
+    struct np_fixture *f;
+    void *channel;
+    DWORD ms;
+};
+
+static void read_later(void *arg)
+{
+    const struct reading *const r = arg;
+
+    Sleep(r->ms);
+    np_expect(r->f, r->channel, "answer", 6);
+}
+
+static uint64_t finish_ms(struct np_fixture *f, void *channel, const struct pipc_wait *wait)
+{
+    const uint64_t began = np_clock_ns();
+
+    f->ops->finish(channel, wait);
+    return (np_clock_ns() - began) / PIPC_NS_PER_MS;
+}
+
+TEST(np_ends, finish_waits_until_the_client_has_read)
+{
+    struct np_fixture f, g;
+    void *client, *server;
+
+    np_fixture_open(&f);
+    np_fixture_open(&g);
+    np_pair(&f, &client, &server);
+    CHECK(finish_ms(&f, server, NULL) < 100); /* nothing was sent */
+    CHECK_OK(np_put(&f, server, "answer", 6, 1000));
+    struct reading r = {&g, client, 100};
+    const HANDLE thread = np_thread(read_later, &r);
+    const uint64_t took = finish_ms(&f, server, NULL);
+    CHECK_MSG(took >= 50 && took < 450, "it took %u ms", (unsigned)took);
+    np_end(&f, server); /* disconnects: the name is free although the client has its end open */
+    np_join(thread);
+    np_expect_end(&f, client);
+    np_end(&f, client);
+    np_fixture_close(&g);
+    np_fixture_close(&f);
+}
+
+TEST(np_ends, finish_gives_a_client_that_never_reads_half_a_second)
+{
+    struct np_fixture f;
+    void *client, *server;
+
+    np_fixture_open(&f);
+    np_pair(&f, &client, &server);
+    CHECK_OK(np_put(&f, server, "answer", 6, 1000));
+    CHECK_OK(np_put(&f, client, "discarded", 9, 1000));
+    const uint64_t took = finish_ms(&f, server, NULL);
+    CHECK_MSG(took >= PIPC_NP_FLUSH_MS - 1 && took < 2 * PIPC_NP_FLUSH_MS * test_slow(),
+              "it took %u ms", (unsigned)took);
+    np_end(&f, server);
+    np_expect_end(&f, client); /* its time is over: what was unread is gone */
+    np_end(&f, client);
+    np_fixture_close(&f);
+}
+
+static void interrupt_it(void *arg)
+{
+    const struct reading *const r = arg;
+
+    Sleep(r->ms);
+    r->f->ops->interrupt(r->channel);
+}
+
+TEST(np_ends, finish_ends_with_the_callers_wait_an_interrupt_and_the_clients_close)
+{
+    struct np_fixture f;
+    void *client, *server;
+    const HANDLE abort = CreateEventW(NULL, TRUE, TRUE, NULL);
+    struct pipc_wait wait = np_wait_abort(NP_EVER, abort);
+
+    np_fixture_open(&f);
+    np_pair(&f, &client, &server);
+    CHECK_OK(np_put(&f, server, "answer", 6, 1000));
+    CHECK(finish_ms(&f, server, &wait) < 300);
+    wait = np_wait(NP_NOW);
+    CHECK(finish_ms(&f, server, &wait) < 300);
+    wait = np_wait(50);
+    CHECK(finish_ms(&f, server, &wait) < 300);
+    CHECK_OK(np_put(&f, server, "answer", 6, 1000));
+    struct reading r = {&f, server, 50};
+    const HANDLE thread = np_thread(interrupt_it, &r);
+    CHECK(finish_ms(&f, server, NULL) < 400);
+    np_join(thread);
+    CHECK(finish_ms(&f, server, NULL) < 300);
+    np_end(&f, client);
+    np_end(&f, server);
+    np_pair(&f, &client, &server);
+    CHECK_OK(np_put(&f, server, "answer", 6, 1000));
+    np_end(&f, client);
+    CHECK(finish_ms(&f, server, NULL) < 400);
+    np_end(&f, server);
+    np_fixture_close(&f);
+    CloseHandle(abort);
+}
+
+TEST(np_ends, a_client_closes_at_once_with_unread_data_in_either_direction)
+{
+    struct np_fixture f;
+    void *client, *server;
+    uint64_t began;
+
+    np_fixture_open(&f);
+    np_pair(&f, &client, &server);
+    CHECK_OK(np_put(&f, client, "unread", 6, 1000));
+    CHECK_OK(np_put(&f, server, "unread", 6, 1000));
+    began = np_clock_ns();
+    f.ops->finish(client, NULL);
+    np_end(&f, client);
+    CHECK(np_clock_ns() - began < 200 * PIPC_NS_PER_MS * test_slow());
+    np_expect(&f, server, "unread", 6);
+    np_expect_end(&f, server);
+    np_end(&f, server);
+    np_fixture_close(&f);
+}
+
+TEST(np_ends, closing_nothing_is_harmless)
+{
+    struct np_fixture f;
+
+    np_fixture_open(&f);
+    f.ops->close(NULL, 0);
+    f.ops->listener_close(f.self, NULL, 0);
+    pipc_module_np.fini(NULL);
+    np_fixture_close(&f);
+}
+
+TEST(np_ends, handles_of_the_process_are_flat_over_many_sessions)
+{
+    const unsigned rounds = test_scale(10000);
+    struct np_fixture f;
+    void *listener, *client, *server;
+    unsigned before = 0;
+
+    np_fixture_open(&f);
+    listener = np_must_listen(&f, "service");
+    for (unsigned i = 0; i < rounds + 10; i++) {
+        if (i == 10)
+            before = test_open_descriptors();
+        client = np_must_connect(&f, "service");
+        server = np_must_accept(&f, listener);
+        (void)np_handle(&f, server);
+        CHECK_OK(np_put(&f, client, "x", 1, 1000));
+        np_expect(&f, server, "x", 1);
+        np_end(&f, i % 2 ? client : server);
+        np_end(&f, i % 2 ? server : client);
+    }
+    const unsigned after = test_open_descriptors();
+    CHECK_MSG(after <= before + 2, "%u handles before, %u after", before, after);
+    np_end_listener(&f, listener);
+    np_fixture_close(&f);
+}
