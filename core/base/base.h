@@ -15,8 +15,9 @@
 
 #if defined(__GNUC__)
 #ifndef PIPC_PRINTF_KIND
-#define PIPC_PRINTF_KIND printf /* the build says so where the C library has two kinds of printf \
-                                 */
+#define PIPC_PRINTF_KIND                                                    \
+    printf /* the build says so where the C library has two kinds of printf \
+            */
 #endif
 #define PIPCI_PRINTF(f, a) __attribute__((format(PIPC_PRINTF_KIND, f, a)))
 #else
