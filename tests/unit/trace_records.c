@@ -6,6 +6,7 @@
 #include "wrapper_fixture.h"
 
 #include <pipc/transports/trace.h>
+#include <pipc/wrapper.h>
 
 #include <json-c/json.h>
 
@@ -571,13 +572,16 @@ TEST(trace_records, failures_of_the_wrapped_transport_are_handed_on)
     struct wrapper_fixture f;
     const struct pipc_endpoint long_name = {.size = sizeof(long_name),
                                             .run_dir = test_dir(),
-                                            .service = "a_name_that_is_longer_than_the_name_of_a_"
-                                                       "service_that_a_record_shows_in_its_lines"};
+                                            .service = "a_name_that_is_longer_than_most_others"};
     const struct pipc_endpoint nobody = {
         .size = sizeof(nobody), .run_dir = test_dir(), .service = "nobody"};
     const struct pipc_wait wait = uds_wait(1000), now = uds_wait(UDS_NOW);
     void *listener = NULL, *out = &f;
 
+    char shown[PIPC_WRAPPED_SERVICE];
+
+    pipc_wrapped_name(shown, "a_name_of_a_service_that_is_longer_than_what_a_listener_keeps_of_it");
+    CHECK_STR(shown, "a_name_of_a_service_that_is_longer_than_what_a_listener_keeps_o");
     begin(&f, "text", NULL);
     CHECK_OK(wrapper_init(&f));
     CHECK_RESULT(f.ops->connect(f.self, &nobody, &wait, &out, &f.uds.err), PIPC_ERR_CONNECT);
