@@ -11,7 +11,8 @@ static const struct pipc_option options[PIPC_WIN_SHM_OPTION_COUNT] = {
                                   "adaptive",
                                   "How long a receive spins before it sleeps: adaptive, off, or "
                                   "microseconds."},
-    [PIPC_WIN_SHM_OPTION_PLANES] = {"planes", PIPC_OPTION_LIST, 0, 0, 0, NULL, "hybrid",
+    [PIPC_WIN_SHM_OPTION_PLANES] = {"planes", PIPC_OPTION_CHOICE, 0, 0, 0,
+                                    "hybrid|busywait|hybrid,busywait", "hybrid",
                                     "Which of hybrid and busywait are offered; busywait keeps a "
                                     "processor busy on each side."},
 };

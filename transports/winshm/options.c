@@ -16,17 +16,19 @@ static uint32_t spin_of(const struct pipc_option_value *spin)
 static pipc_result planes_of(const struct pipc_host *host, const struct pipc_option_value *planes,
                              uint32_t *ret_bits, struct pipc_error *err)
 {
-    *ret_bits = planes->list_count == 0 ? PIPC_PROFILE_SHM_HYBRID : 0;
-    for (uint64_t i = 0; i < planes->list_count; i++) {
-        if (strcmp(planes->list[i], "hybrid") == 0)
-            *ret_bits |= PIPC_PROFILE_SHM_HYBRID;
-        else if (strcmp(planes->list[i], "busywait") == 0)
-            *ret_bits |= PIPC_PROFILE_SHM_BUSYWAIT;
-        else
-            return winshm_fail(host, err, PIPC_ERR_CONFIG, 0,
-                               "winshm: option planes: '%.100s' is neither hybrid nor busywait",
-                               planes->list[i]);
-    }
+    const char *const text = planes->text ? planes->text : "hybrid";
+
+    if (strcmp(text, "hybrid") == 0)
+        *ret_bits = PIPC_PROFILE_SHM_HYBRID;
+    else if (strcmp(text, "busywait") == 0)
+        *ret_bits = PIPC_PROFILE_SHM_BUSYWAIT;
+    else if (strcmp(text, "hybrid,busywait") == 0)
+        *ret_bits = WINSHM_BITS;
+    else
+        return winshm_fail(host, err, PIPC_ERR_CONFIG, 0,
+                           "winshm: option planes: '%.100s' is none of hybrid, busywait and "
+                           "hybrid,busywait",
+                           text);
     return PIPC_OK;
 }
 

@@ -145,6 +145,30 @@ TEST(np_ends, a_client_closes_at_once_with_unread_data_in_either_direction)
     np_fixture_close(&f);
 }
 
+static void flush_and_close(void *arg)
+{
+    CHECK(FlushFileBuffers((HANDLE)arg));
+    CHECK(CloseHandle((HANDLE)arg));
+}
+
+TEST(np_ends, a_client_that_flushes_before_it_closes_is_released_when_the_server_reads)
+{
+    struct np_fixture f;
+    void *server;
+    HANDLE raw;
+
+    np_fixture_open(&f);
+    np_pair_server(&f, &raw, &server);
+    np_raw_write(raw, "request", 7);
+    const HANDLE thread = np_thread(flush_and_close, raw);
+    CHECK(!np_signalled(thread, 50));
+    np_expect(&f, server, "request", 7);
+    np_join(thread);
+    np_expect_end(&f, server);
+    np_end(&f, server);
+    np_fixture_close(&f);
+}
+
 TEST(np_ends, closing_nothing_is_harmless)
 {
     struct np_fixture f;

@@ -284,7 +284,7 @@ TEST(win_processes, a_client_killed_at_any_stage_frees_its_slot)
 {
     for (uint32_t plane = 0; plane < WIN_PLANES; plane++)
         for (int stage = CONNECTED; stage < STAGES; stage++)
-            clients_killed(plane, (enum stage)stage, stage == IDLE ? 3 : 1);
+            clients_killed(plane, (enum stage)stage, stage == IDLE ? test_scale(100) : 1);
 }
 
 TEST(win_processes, a_server_process_answers_typed_calls_and_snapshots_and_its_pid_is_told)

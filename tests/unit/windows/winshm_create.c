@@ -4,6 +4,8 @@
  */
 #include "windows/winshm_fixture.h"
 
+#include <psapi.h>
+
 TEST(winshm_create, the_header_has_the_bytes_of_the_page)
 {
     static const uint8_t expected[48] = {
@@ -176,5 +178,23 @@ TEST(winshm_create, memory_that_fails_takes_both_profiles_away)
     CHECK_EQ(f.failure.withdraw_ms, 0);
     f.np.fail_after = UINT32_MAX;
     CHECK(!made);
+    ws_close(&f);
+}
+
+TEST(winshm_create, a_region_of_a_gibibyte_is_made_without_touching_its_pages)
+{
+    struct ws_fixture f;
+    PROCESS_MEMORY_COUNTERS before = {.cb = sizeof(before)}, after = {.cb = sizeof(after)};
+    void *server;
+
+    ws_open(&f, PIPC_PROFILE_SHM_HYBRID);
+    f.request.max_request_bytes = 1u << 29;
+    f.request.max_response_bytes = 1u << 29;
+    CHECK(K32GetProcessMemoryInfo(GetCurrentProcess(), &before, sizeof(before)));
+    CHECK_OK(ws_offer(&f, &server));
+    CHECK(K32GetProcessMemoryInfo(GetCurrentProcess(), &after, sizeof(after)));
+    CHECK(f.ops->memory(server) > 1u << 30);
+    CHECK(after.WorkingSetSize < before.WorkingSetSize + (64u << 20));
+    ws_end(&f, server);
     ws_close(&f);
 }

@@ -163,14 +163,14 @@ TEST(winshm_names, usable_tells_the_bits_that_option_and_name_allow)
     service[194] = 's';
     service[197] = '\0';
     CHECK_EQ(usable(&f, service, WINSHM_BITS, reason), 0);
-    f.values[PIPC_WIN_SHM_OPTION_PLANES].list_count = 1;
+    f.values[PIPC_WIN_SHM_OPTION_PLANES].text = "hybrid";
     ws_spin(&f, 0);
     CHECK_EQ(usable(&f, "s", WINSHM_BITS, reason), PIPC_PROFILE_SHM_HYBRID);
     CHECK_HAS(reason, "planes leaves busywait out");
-    f.planes[0] = "busywait";
+    f.values[PIPC_WIN_SHM_OPTION_PLANES].text = "busywait";
     ws_spin(&f, 0);
     CHECK_EQ(usable(&f, "s", WINSHM_BITS, reason), PIPC_PROFILE_SHM_BUSYWAIT);
-    f.values[PIPC_WIN_SHM_OPTION_PLANES].list_count = 0;
+    f.values[PIPC_WIN_SHM_OPTION_PLANES].text = NULL;
     ws_spin(&f, 0);
     CHECK_EQ(usable(&f, "s", WINSHM_BITS, reason), PIPC_PROFILE_SHM_HYBRID);
     ws_close(&f);
@@ -184,12 +184,12 @@ TEST(winshm_names, options_that_are_none_are_refused)
     ws_open(&f, PIPC_PROFILE_SHM_HYBRID);
     CHECK_RESULT(pipc_module_winshm.init(&f.np.host, f.values, 1, &self, &f.err),
                  PIPC_ERR_MODULE_INIT);
-    f.planes[1] = "waitaddr";
+    f.values[PIPC_WIN_SHM_OPTION_PLANES].text = "waitaddr";
     CHECK_RESULT(
         pipc_module_winshm.init(&f.np.host, f.values, PIPC_WIN_SHM_OPTION_COUNT, &self, &f.err),
         PIPC_ERR_CONFIG);
     CHECK_HAS(f.err.text, "waitaddr");
-    f.planes[1] = "busywait";
+    f.values[PIPC_WIN_SHM_OPTION_PLANES].text = "busywait";
     f.np.fail_after = 0;
     CHECK_RESULT(
         pipc_module_winshm.init(&f.np.host, f.values, PIPC_WIN_SHM_OPTION_COUNT, &self, &f.err),

@@ -16,12 +16,10 @@ void ws_open(struct ws_fixture *f, uint32_t bit)
     memset(f, 0, sizeof(*f));
     np_fixture_open(&f->np);
     np_pair(&f->np, &f->carriers[0], &f->carriers[1]);
-    f->planes[0] = "hybrid";
-    f->planes[1] = "busywait";
     f->values[PIPC_WIN_SHM_OPTION_SPIN] =
         (struct pipc_option_value){.key = "spin", .type = PIPC_OPTION_CHOICE_NUMBER, .text = "off"};
     f->values[PIPC_WIN_SHM_OPTION_PLANES] = (struct pipc_option_value){
-        .key = "planes", .type = PIPC_OPTION_LIST, .list = f->planes, .list_count = 2};
+        .key = "planes", .type = PIPC_OPTION_CHOICE, .text = "hybrid,busywait"};
     f->ops = pipc_module_winshm.ops;
     f->request = (struct pipc_upgrade_request){.size = sizeof(f->request),
                                                .bit = bit,

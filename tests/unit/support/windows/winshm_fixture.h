@@ -18,7 +18,6 @@
 struct ws_fixture {
     struct np_fixture np; /* the carrier's, with the host */
     struct pipc_option_value values[PIPC_WIN_SHM_OPTION_COUNT];
-    const char *planes[2];
     const struct pipc_transport_ops *ops;
     void *self;
     void *carriers[2]; /* client's end, server's end; NULL once closed */
