@@ -26,11 +26,11 @@ static const struct pipc_transport_ops fast_ops = {.size = sizeof(fast_ops),
                                                    .traits = PIPC_TRAIT_UPGRADE,
                                                    FIXTURE_UPGRADE_ENTRIES,
                                                    FIXTURE_CHANNEL_ENTRIES};
-static const struct pipc_transport_ops trace_ops = {.size = sizeof(trace_ops),
-                                                    .traits = PIPC_TRAIT_WRAPPER,
-                                                    FIXTURE_BASELINE_ENTRIES,
-                                                    FIXTURE_UPGRADE_ENTRIES,
-                                                    FIXTURE_CHANNEL_ENTRIES};
+static const struct pipc_transport_ops spy_ops = {.size = sizeof(spy_ops),
+                                                  .traits = PIPC_TRAIT_WRAPPER,
+                                                  FIXTURE_BASELINE_ENTRIES,
+                                                  FIXTURE_UPGRADE_ENTRIES,
+                                                  FIXTURE_CHANNEL_ENTRIES};
 static const struct pipc_call_ops call = {.size = sizeof(call), FIXTURE_CALL_ENTRIES};
 static const uint32_t table[2] = {sizeof(table), 0};
 static const struct pipc_codec_ops codec_ops = {
@@ -47,7 +47,7 @@ static const struct pipc_option wraps = {"wraps", PIPC_OPTION_TEXT, 0, 0, 0, NUL
 static const struct pipc_module modules[] = {
     MODULE(PIPC_MODULE_TRANSPORT, "base", &base_ops, fixture_options, FIXTURE_OPTION_COUNT),
     MODULE(PIPC_MODULE_TRANSPORT, "fast", &fast_ops, fixture_options, FIXTURE_OPTION_COUNT),
-    MODULE(PIPC_MODULE_TRANSPORT, "trace", &trace_ops, &wraps, 1),
+    MODULE(PIPC_MODULE_TRANSPORT, "spy", &spy_ops, &wraps, 1),
     MODULE(PIPC_MODULE_CODEC, "c", &codec_ops, fixture_options, FIXTURE_OPTION_COUNT),
 };
 

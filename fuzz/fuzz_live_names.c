@@ -83,12 +83,31 @@ static void status_file(const char *text, size_t len)
     must(live_status_parse(text, len, 0, &uid, &tgid) || tgid == 0 || len >= 6);
 }
 
+static void labels(const char *text, size_t len)
+{
+    static struct live_label_list list;
+
+    list.count = 0;
+    list.used = 0;
+    (void)live_labels_of_docker(&list, text, len);
+    (void)live_labels_of_podman(&list, text, len, ID);
+    (void)live_labels_of_bundle(&list, text, len);
+    must(list.count <= LIVE_LABELS_MAX && list.used <= LIVE_LABELS_BYTES);
+    for (uint32_t i = 0; i < list.count; i++) {
+        must(list.labels[i].key.len > 0 &&
+             !memchr(list.labels[i].key.ptr, 0, list.labels[i].key.len));
+        must(!list.labels[i].value.len ||
+             !memchr(list.labels[i].value.ptr, 0, list.labels[i].value.len));
+    }
+}
+
 static void runtimes(const char *text, size_t len)
 {
     char name[LIVE_RUNTIME_NAME_MAX];
 
     must(!live_docker_name(text, len, name) || name[0]);
     must(!live_podman_name(text, len, ID, name) || name[0]);
+    labels(text, len);
     if (!memchr(text, 0, len)) {
         char *file = malloc(len + 1);
         if (!file)

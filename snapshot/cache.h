@@ -25,10 +25,18 @@ struct pipci_cache_key {
 
 /* The items of one hash value, when there are more than one. */
 struct pipci_cache_group {
-    uint32_t hash;
     uint32_t first; /* where they begin in `grouped_items` */
     uint32_t count;
 };
+
+/* One hash value. All that a look-up needs before it compares names stands together. */
+struct pipci_cache_slot {
+    uint32_t hash;
+    uint32_t number; /* of the item, or of the group with PIPCI_CACHE_GROUPED */
+    uint32_t len;    /* of the item's key */
+    int32_t at;      /* its bytes, counted from those of the first key */
+};
+#define PIPCI_CACHE_GROUPED UINT32_C(0x80000000)
 
 /* Slots stand in buckets of eight, which are looked at together. */
 #define PIPCI_CACHE_BUCKET 8u
@@ -37,31 +45,31 @@ struct pipci_cache_group {
  * know; items that share a hash value take one slot and stand sorted in `grouped_items`, so that a
  * hostile choice of values costs a logarithm and no more. */
 struct pipci_cache_index {
-    uint64_t factor;      /* secret and odd */
-    uint32_t shift;       /* of a product, to the number of a bucket */
-    uint32_t mask;        /* buckets less one, a power of two less one */
-    uint32_t grouped;     /* entries of grouped_items */
-    unsigned char *tags;  /* one for each slot: 0 is free, else some bits of the mixed hash */
-    uint32_t *slots;      /* number of the item, or of the group with PIPCI_CACHE_GROUPED */
-    uint32_t group_count; /* entries of groups */
+    uint64_t factor;     /* secret and odd */
+    const char *base;    /* bytes of the first key */
+    unsigned char *tags; /* one for each slot: 0 is free, else some bits of the mixed hash */
+    struct pipci_cache_slot *slots;
+    uint32_t shift; /* of a product, to the number of a bucket */
+    uint32_t mask;  /* buckets less one, a power of two less one */
+    uint32_t group_count;
+    uint32_t grouped; /* entries of grouped_items */
     struct pipci_cache_group *groups;
     uint32_t *grouped_items; /* inside a group by length, bytes, order of the provider */
 };
-#define PIPCI_CACHE_GROUPED UINT32_C(0x80000000)
 
 struct pipc_cache_snapshot {
-    uint32_t references; /* atomic */
-    uint32_t count;
+    struct pipci_cache_index index; /* first, with `items`: what look-ups read */
+    unsigned char *items;
     uint32_t item_size;
+    uint32_t count;
+    struct pipci_cache_key *keys;
+    char *strings;
+    unsigned char *head;
     uint32_t head_size;
+    uint32_t references; /* atomic */
     uint64_t generation;
     struct pipc_context *context; /* held, because memory and hooks come from it */
     const struct pipc_snapshot_hooks *hooks;
-    unsigned char *head;
-    unsigned char *items;
-    struct pipci_cache_key *keys;
-    char *strings;
-    struct pipci_cache_index *index; /* NULL: no memory for it (or no items); look-ups are linear */
 };
 
 struct pipc_cache {
@@ -96,15 +104,16 @@ pipc_result pipci_cache_build(struct pipc_cache *cache, uint64_t payload_len,
                               struct pipc_cache_snapshot **ret_snapshot, bool *ret_blame,
                               struct pipc_error *err);
 
-/* Makes an index of the keys; NULL when there is no memory for it, or nothing to find. */
-struct pipci_cache_index *pipci_cache_index_new(const struct pipc_allocator *allocator,
-                                                uint64_t seed, const struct pipci_cache_key *keys,
-                                                uint32_t count);
-/* Number of the first item with this key, UINT32_MAX if there is none. With index NULL a linear
- * search. */
+/* Bytes of memory, aligned to 16, that an index of so many keys needs; UINT64_MAX: too many keys.
+ */
+uint64_t pipci_cache_index_size(uint32_t count);
+/* Makes an index of the keys in such memory, which lives as long as the index. */
+void pipci_cache_index_make(struct pipci_cache_index *index, void *memory, uint64_t seed,
+                            const struct pipci_cache_key *keys, uint32_t count);
+/* Number of the first item with this key, UINT32_MAX if there is none. */
 uint32_t pipci_cache_index_find(const struct pipci_cache_index *index,
-                                const struct pipci_cache_key *keys, uint32_t count, uint32_t hash,
-                                const void *name, size_t name_len);
+                                const struct pipci_cache_key *keys, uint32_t hash, const void *name,
+                                size_t name_len);
 
 /* Gives one reference back; the last one frees. NULL is accepted. Any thread. */
 void pipci_cache_snapshot_release(struct pipc_cache_snapshot *snapshot);

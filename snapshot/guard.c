@@ -18,7 +18,6 @@ void pipci_cache_snapshot_release(struct pipc_cache_snapshot *snapshot)
         return;
     context = snapshot->context;
     allocator = pipci_context_allocator(context);
-    pipci_free(allocator, snapshot->index);
     pipci_free(allocator, snapshot);
     pipci_context_release(context);
 }

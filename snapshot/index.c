@@ -49,35 +49,50 @@ static void group_sort(const struct pipci_cache_key *keys, uint32_t *items, uint
     }
 }
 
-/* Another item with the hash of a slot that is taken: the slot becomes that of a group. */
-static void index_share(struct pipci_cache_index *index, uint32_t slot, uint32_t hash)
+/* A slot whose item is found by way of a group. */
+static void index_group_new(struct pipci_cache_index *index, uint32_t slot, uint32_t count)
 {
-    struct pipci_cache_group *group;
-
-    if (index->slots[slot] & PIPCI_CACHE_GROUPED) {
-        index->groups[index->slots[slot] & ~PIPCI_CACHE_GROUPED].count++;
-        index->grouped++;
-        return;
-    }
-    group = &index->groups[index->group_count];
-    group->hash = hash;
-    group->count = 2;
-    index->slots[slot] = PIPCI_CACHE_GROUPED | index->group_count++;
-    index->grouped += 2;
+    index->groups[index->group_count].count = count;
+    index->slots[slot].number = PIPCI_CACHE_GROUPED | index->group_count++;
+    index->grouped += count;
 }
 
-/* Places every hash; a hash that stays alone keeps its item in the slot. */
+/* Another item with the hash of a slot that is taken: the slot becomes that of a group. */
+static void index_share(struct pipci_cache_index *index, uint32_t slot)
+{
+    const uint32_t number = index->slots[slot].number;
+
+    if (!(number & PIPCI_CACHE_GROUPED)) {
+        index_group_new(index, slot, 2);
+        return;
+    }
+    index->groups[number & ~PIPCI_CACHE_GROUPED].count++;
+    index->grouped++;
+}
+
+/* The first item with its hash keeps its slot while it stays alone. One whose name is too far away
+ * for a slot is a group of one. */
+static void index_take(struct pipci_cache_index *index, uint32_t slot,
+                       const struct pipci_cache_key *key, uint32_t number)
+{
+    const intptr_t at = (intptr_t)((uintptr_t)key->bytes - (uintptr_t)index->base);
+
+    index->slots[slot] = (struct pipci_cache_slot){key->hash, number, key->len, (int32_t)at};
+    if (at != (int32_t)at)
+        index_group_new(index, slot, 1); /* LCOV_EXCL_LINE: more than 2 GiB of strings */
+}
+
 static void index_place(struct pipci_cache_index *index, const struct pipci_cache_key *keys,
                         uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         const struct probe probe = probe_make(index, keys[i].hash);
         uint32_t slot;
-        if (probe_find(index, keys, &probe, &slot)) {
-            index_share(index, slot, keys[i].hash);
+        if (probe_find(index, &probe, &slot)) {
+            index_share(index, slot);
         } else {
             index->tags[slot] = probe.tag;
-            index->slots[slot] = i;
+            index_take(index, slot, &keys[i], i);
         }
     }
 }
@@ -96,8 +111,8 @@ static void index_group(struct pipci_cache_index *index, const struct pipci_cach
     for (uint32_t i = count; i-- > 0;) {
         const struct probe probe = probe_make(index, keys[i].hash);
         uint32_t slot;
-        if (probe_find(index, keys, &probe, &slot) && (index->slots[slot] & PIPCI_CACHE_GROUPED)) {
-            const uint32_t group = index->slots[slot] & ~PIPCI_CACHE_GROUPED;
+        if (probe_find(index, &probe, &slot) && (index->slots[slot].number & PIPCI_CACHE_GROUPED)) {
+            const uint32_t group = index->slots[slot].number & ~PIPCI_CACHE_GROUPED;
             index->grouped_items[--index->groups[group].first] = i;
         }
     }
@@ -115,36 +130,44 @@ static uint64_t factor_make(uint64_t seed)
     return (x ^ (x >> 31)) | 1;
 }
 
-struct pipci_cache_index *pipci_cache_index_new(const struct pipc_allocator *allocator,
-                                                uint64_t seed, const struct pipci_cache_key *keys,
-                                                uint32_t count)
+/* At least half of the slots are free, so that a search comes to a free one soon; two buckets at
+ * least, so that the shift is below 64. */
+static uint64_t slots_for(uint32_t count)
 {
-    struct pipci_cache_index *index;
-    const uint64_t groups = count / 2;
-    uint64_t slots = 2 * (uint64_t)PIPCI_CACHE_BUCKET; /* two buckets: shift is below 64 */
+    uint64_t slots = 2 * (uint64_t)PIPCI_CACHE_BUCKET;
 
-    /* At least half of the slots are free, so that a search comes to a free one soon. */
     while (slots < 2 * (uint64_t)count)
         slots *= 2;
-    const uint64_t bytes = sizeof(*index) + slots * (1 + sizeof(*index->slots)) +
-                           groups * sizeof(*index->groups) +
-                           count * (uint64_t)sizeof(*index->grouped_items);
-    if (!count || slots > PIPCI_CACHE_GROUPED || bytes > SIZE_MAX)
-        return NULL;
-    index = pipci_alloc(allocator, (size_t)bytes);
-    if (!index)
-        return NULL;
-    memset(index, 0, sizeof(*index));
+    return slots;
+}
+
+uint64_t pipci_cache_index_size(uint32_t count)
+{
+    const uint64_t slots = slots_for(count);
+
+    if (count >= PIPCI_CACHE_GROUPED)
+        return UINT64_MAX; /* LCOV_EXCL_LINE: more items than a payload can name */
+    return slots * (1 + sizeof(struct pipci_cache_slot)) +
+           count * (uint64_t)(sizeof(struct pipci_cache_group) + sizeof(uint32_t));
+}
+
+void pipci_cache_index_make(struct pipci_cache_index *index, void *memory, uint64_t seed,
+                            const struct pipci_cache_key *keys, uint32_t count)
+{
+    const uint64_t slots = slots_for(count);
+
     index->factor = factor_make(seed);
+    index->base = count ? keys[0].bytes : NULL;
     index->shift = 64 - (uint32_t)__builtin_ctzll(slots / PIPCI_CACHE_BUCKET);
     index->mask = (uint32_t)(slots / PIPCI_CACHE_BUCKET - 1);
-    index->tags = (unsigned char *)(index + 1);
-    index->slots = (uint32_t *)(void *)(index->tags + slots);
+    index->grouped = 0;
+    index->group_count = 0;
+    index->slots = memory;
     index->groups = (struct pipci_cache_group *)(index->slots + slots);
-    index->grouped_items = (uint32_t *)(index->groups + groups);
+    index->grouped_items = (uint32_t *)(index->groups + count);
+    index->tags = (unsigned char *)(index->grouped_items + count);
     memset(index->tags, 0, (size_t)slots); /* the rest is written before it is read */
     index_place(index, keys, count);
     if (index->grouped)
         index_group(index, keys, count);
-    return index;
 }

@@ -3,15 +3,18 @@
  * Look-ups by key (docs/level3-snapshot-api.md 5.3; decision 0016).
  *
  * What is not there costs the line of its tags. What is there costs in addition the lines of its
- * slot, of its key and of its name. Constant time as expected, a logarithm at worst; no system
+ * slot and of its name. Constant time as expected, a logarithm at worst; no system
  * call, no allocation, nothing written. Any thread; a guard is its thread's.
  */
 #include "probe.h"
 
-static inline bool key_equal(const struct pipci_cache_key *key, uint32_t hash, const void *name,
-                             size_t len)
+/* Whether the key of a slot is this one; a group has none. */
+static inline bool slot_is(const struct pipci_cache_index *index,
+                           const struct pipci_cache_slot *slot, uint32_t hash, const void *name,
+                           size_t len)
 {
-    return key->hash == hash && key->len == len && memcmp(key->bytes, name, len) == 0;
+    return slot->hash == hash && slot->len == len && !(slot->number & PIPCI_CACHE_GROUPED) &&
+           memcmp(index->base + slot->at, name, len) == 0;
 }
 
 /* Lower bound by halving: the first of equal names. */
@@ -34,44 +37,36 @@ static uint32_t group_find(const struct pipci_cache_index *index,
     return items[low];
 }
 
-static uint32_t find_linear(const struct pipci_cache_key *keys, uint32_t count, uint32_t hash,
-                            const void *name, size_t len)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (keys[i].hash == hash && key_compare(&keys[i], name, len) == 0)
-            return i;
-    }
-    return UINT32_MAX;
-}
-
 uint32_t pipci_cache_index_find(const struct pipci_cache_index *index,
-                                const struct pipci_cache_key *keys, uint32_t count, uint32_t hash,
-                                const void *name, size_t name_len)
+                                const struct pipci_cache_key *keys, uint32_t hash, const void *name,
+                                size_t name_len)
 {
-    struct probe probe;
+    const struct probe probe = probe_make(index, hash);
     uint32_t slot, number;
 
-    if (!index)
-        return find_linear(keys, count, hash, name, name_len);
-    probe = probe_make(index, hash);
-    if (!probe_find(index, keys, &probe, &slot))
+    if (!probe_find(index, &probe, &slot))
         return UINT32_MAX;
-    number = index->slots[slot];
+    number = index->slots[slot].number;
     if (number & PIPCI_CACHE_GROUPED)
         return group_find(index, &index->groups[number & ~PIPCI_CACHE_GROUPED], keys, name,
                           name_len);
-    return key_compare(&keys[number], name, name_len) == 0 ? number : UINT32_MAX;
+    return slot_is(index, &index->slots[slot], hash, name, name_len) ? number : UINT32_MAX;
 }
 
-/* What the first look did not decide: no index, a full bucket, a group, an equal tag. Apart, so
- * that the first look needs few registers. */
+static inline const void *item_at(const struct pipc_cache_snapshot *snapshot, uint32_t number)
+{
+    return snapshot->items + (size_t)number * snapshot->item_size;
+}
+
+/* What the first look did not decide: a full bucket, a group, an equal tag. Apart, so that the
+ * first look needs few registers. */
 static __attribute__((noinline)) const void *get_slow(const struct pipc_cache_snapshot *snapshot,
                                                       uint32_t hash, const void *name, size_t len)
 {
     const uint32_t found =
-        pipci_cache_index_find(snapshot->index, snapshot->keys, snapshot->count, hash, name, len);
+        pipci_cache_index_find(&snapshot->index, snapshot->keys, hash, name, len);
 
-    return found == UINT32_MAX ? NULL : snapshot->items + (size_t)found * snapshot->item_size;
+    return found == UINT32_MAX ? NULL : item_at(snapshot, found);
 }
 
 const void *pipc_cache_get(const struct pipc_cache_guard *guard, uint32_t hash, const void *name,
@@ -79,22 +74,22 @@ const void *pipc_cache_get(const struct pipc_cache_guard *guard, uint32_t hash, 
 {
     const struct pipc_cache_snapshot *snapshot = guard ? guard->snapshot : NULL;
     const struct pipci_cache_index *index;
+    const struct pipci_cache_slot *slot;
+    struct probe probe;
+    uint64_t tags, equal;
 
     if (!snapshot || !name)
         return NULL;
-    index = snapshot->index;
-    if (index) {
-        const struct probe probe = probe_make(index, hash);
-        const uint64_t tags = probe_tags(index, probe.bucket);
-        const uint64_t equal = probe_equal(tags, &probe);
-        if (equal) {
-            const uint32_t number = index->slots[probe_slot(probe.bucket, equal)];
-            if (!(number & PIPCI_CACHE_GROUPED) &&
-                key_equal(&snapshot->keys[number], hash, name, name_len))
-                return snapshot->items + (size_t)number * snapshot->item_size;
-        } else if (probe_empty(tags)) {
-            return NULL;
-        }
+    index = &snapshot->index;
+    probe = probe_make(index, hash);
+    tags = probe_tags(index, probe.bucket);
+    equal = probe_equal(tags, &probe);
+    if (!equal && probe_empty(tags))
+        return NULL;
+    if (equal) {
+        slot = &index->slots[probe_slot(probe.bucket, equal)];
+        if (slot_is(index, slot, hash, name, name_len))
+            return item_at(snapshot, slot->number);
     }
     return get_slow(snapshot, hash, name, name_len);
 }

@@ -47,16 +47,6 @@ static inline uint64_t probe_tags(const struct pipci_cache_index *index, uint32_
     return word;
 }
 
-/* The hash of the item or group in a slot. */
-static inline uint32_t probe_hash(const struct pipci_cache_index *index,
-                                  const struct pipci_cache_key *keys, uint32_t slot)
-{
-    const uint32_t number = index->slots[slot];
-
-    return number & PIPCI_CACHE_GROUPED ? index->groups[number & ~PIPCI_CACHE_GROUPED].hash
-                                        : keys[number].hash;
-}
-
 /* High bits of the bytes that are the tag, and perhaps of one above such a byte, by the borrow: who
  * finds one compares the hash. */
 static inline uint64_t probe_equal(uint64_t tags, const struct probe *probe)
@@ -80,15 +70,14 @@ static inline uint32_t probe_slot(uint32_t bucket, uint64_t bits)
 
 /* True: *ret_slot has this hash. False: nothing has it, and *ret_slot is the free slot where it
  * would be. At least half of the slots are free, so that the search ends. */
-static inline bool probe_find(const struct pipci_cache_index *index,
-                              const struct pipci_cache_key *keys, const struct probe *probe,
+static inline bool probe_find(const struct pipci_cache_index *index, const struct probe *probe,
                               uint32_t *ret_slot)
 {
     for (uint32_t bucket = probe->bucket;; bucket = (bucket + 1) & index->mask) {
         const uint64_t tags = probe_tags(index, bucket);
         for (uint64_t equal = probe_equal(tags, probe); equal; equal &= equal - 1) {
             *ret_slot = probe_slot(bucket, equal);
-            if (probe_hash(index, keys, *ret_slot) == probe->hash)
+            if (index->slots[*ret_slot].hash == probe->hash)
                 return true;
         }
         if (probe_empty(tags)) {

@@ -83,9 +83,10 @@ static void put_numbers(unsigned char *out, const struct pipc_apps_lookup_item *
     bytes_put16(out + ITEM_RESERVED_58, 0);
 }
 
-/* The fixed header and the three strings; returns where they end. */
+/* The fixed header and the three strings; returns where they end. *bad is set when a NUL is in one.
+ */
 static size_t put_head(unsigned char *out, const struct pipc_apps_lookup_item *item,
-                       uint32_t label_count)
+                       uint32_t label_count, int *bad)
 {
     const size_t path_at = ITEM_HDR + item->comm.len + 1;
     const size_t name_at = path_at + item->cgroup_path.len + 1;
@@ -93,9 +94,9 @@ static size_t put_head(unsigned char *out, const struct pipc_apps_lookup_item *i
     lookup_put_span(out + ITEM_COMM, ITEM_HDR, item->comm.len);
     lookup_put_span(out + ITEM_CGROUP_PATH, path_at, item->cgroup_path.len);
     lookup_put_span(out + ITEM_CGROUP_NAME, name_at, item->cgroup_name.len);
-    lookup_put_str(out, ITEM_HDR, &item->comm);
-    lookup_put_str(out, path_at, &item->cgroup_path);
-    return lookup_put_str(out, name_at, &item->cgroup_name);
+    lookup_put_text(out, ITEM_HDR, &item->comm, bad);
+    lookup_put_text(out, path_at, &item->cgroup_path, bad);
+    return lookup_put_text(out, name_at, &item->cgroup_name, bad);
 }
 
 /* Step 7 of the page. */
@@ -108,9 +109,10 @@ static pipc_result add_placeholder(struct pipc_lookup_builder *b, uint32_t pid, 
                                                .cgroup_path = no_text,
                                                .cgroup_name = no_text};
     unsigned char *out = lookup_space(b, PLACEHOLDER_LEN);
+    int bad = 0;
     if (!out)
         return PIPC_ERR_OVERFLOW;
-    put_head(out, &item, 0);
+    put_head(out, &item, 0, &bad);
     lookup_commit(b, PLACEHOLDER_LEN, PLACEHOLDER_LEN);
     return PIPC_OK;
 }
@@ -126,27 +128,59 @@ static pipc_result add_unfit(struct pipc_lookup_builder *b, uint32_t pid)
     return r;
 }
 
-/* Step 5: a KNOWN item that was checked. */
+/* Step 3: the strings. */
+static pipc_result check_strings(const struct pipc_apps_lookup_item *item)
+{
+    pipc_result r = lookup_check_str(&item->comm);
+    if (r == PIPC_OK)
+        r = lookup_check_str(&item->cgroup_path);
+    return r == PIPC_OK ? lookup_check_str(&item->cgroup_name) : r;
+}
+
+static int strings_there(const struct pipc_apps_lookup_item *item)
+{
+    return lookup_str_there(&item->comm) && lookup_str_there(&item->cgroup_path) &&
+           lookup_str_there(&item->cgroup_name);
+}
+
+/* Steps 3 and 6: an item that does not fit is looked at all the same. */
+static pipc_result add_unfit_checked(struct pipc_lookup_builder *b,
+                                     const struct pipc_apps_lookup_item *item,
+                                     const struct lookup_labels *labels)
+{
+    pipc_result r = check_strings(item);
+    if (r == PIPC_OK)
+        r = lookup_labels_rest(labels);
+    return r == PIPC_OK ? add_unfit(b, item->pid) : r;
+}
+
+/* Step 5: a KNOWN item. Its bytes are looked at while they are copied, and it counts only when they
+ * are good. */
 static pipc_result add_known(struct pipc_lookup_builder *b,
                              const struct pipc_apps_lookup_item *item,
-                             const struct lookup_labels *labels, uint64_t labels_size)
+                             const struct lookup_labels *labels)
 {
-    uint64_t end = lookup_size_add(ITEM_HDR + 3, item->comm.len);
+    uint64_t labels_size, end = lookup_size_add(ITEM_HDR + 3, item->comm.len);
+    int bad = 0;
+    pipc_result r = lookup_labels_sum(labels, &labels_size);
+    if (r != PIPC_OK || !strings_there(item)) {
+        const pipc_result first = check_strings(item);
+        return first != PIPC_OK ? first : r;
+    }
     end = lookup_size_add(lookup_size_add(end, item->cgroup_path.len), item->cgroup_name.len);
     const uint64_t size = lookup_item_size(end, labels, labels_size);
     unsigned char *out = lookup_fits(b, size, PLACEHOLDER_LEN) ? lookup_space(b, size) : NULL;
     if (!out)
-        return add_unfit(b, item->pid);
-    const size_t written = put_head(out, item, labels->count);
-    const pipc_result r = lookup_labels_put(out, (size_t)size, written, labels);
+        return add_unfit_checked(b, item, labels);
+    const size_t written = put_head(out, item, labels->count, &bad);
+    r = bad ? PIPC_ERR_BAD_LAYOUT : lookup_labels_write(out, (size_t)size, written, labels);
     if (r == PIPC_OK)
         lookup_commit(b, size, PLACEHOLDER_LEN);
     return r;
 }
 
-/* Step 3: the strings, the labels, and the rules of the statuses. */
-static pipc_result check_item(const struct pipc_apps_lookup_item *item,
-                              const struct lookup_labels *labels, uint64_t *ret_labels_size)
+/* Step 3: the rules of the statuses. */
+static pipc_result check_numbers(const struct pipc_apps_lookup_item *item, uint32_t label_count)
 {
     const struct apps_item_facts facts = {.status = item->status,
                                           .orchestrator = item->orchestrator,
@@ -157,31 +191,23 @@ static pipc_result check_item(const struct pipc_apps_lookup_item *item,
                                           .comm_len = item->comm.len,
                                           .cgroup_path_len = item->cgroup_path.len,
                                           .cgroup_name_len = item->cgroup_name.len,
-                                          .label_count = labels->count};
-    pipc_result r = pipcm_apps_lookup_judge(&facts);
-    if (r == PIPC_OK)
-        r = lookup_check_str(&item->comm);
-    if (r == PIPC_OK)
-        r = lookup_check_str(&item->cgroup_path);
-    if (r == PIPC_OK)
-        r = lookup_check_str(&item->cgroup_name);
-    return r == PIPC_OK ? lookup_labels_measure(labels, ret_labels_size) : r;
+                                          .label_count = label_count};
+    return pipcm_apps_lookup_judge(&facts);
 }
 
 static pipc_result add(struct pipc_lookup_builder *b, const struct pipc_apps_lookup_item *item,
                        const struct lookup_labels *labels)
 {
-    uint64_t labels_size = 0;
     if (b->exceeded)
         return add_placeholder(b, item->pid, PIPC_PID_LOOKUP_PAYLOAD_EXCEEDED);
     if (b->count == b->max_items)
         return PIPC_ERR_OVERFLOW;
-    const pipc_result r = check_item(item, labels, &labels_size);
+    const pipc_result r = check_numbers(item, labels->count);
     if (r != PIPC_OK)
         return r;
     if (item->status != PIPC_PID_LOOKUP_KNOWN)
         return add_placeholder(b, item->pid, item->status);
-    return add_known(b, item, labels, labels_size);
+    return add_known(b, item, labels);
 }
 
 pipc_result pipcm_apps_lookup_add(struct pipc_apps_lookup_builder *builder,

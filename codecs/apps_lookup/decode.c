@@ -46,14 +46,36 @@ static pipc_result check_item_header(const unsigned char *item, const struct ite
     return pipcm_apps_lookup_judge(&facts);
 }
 
-/* Step e. */
+/* Strings as every builder writes them: one behind the other, from the fixed header on, and so
+ * without a byte in common. 0 says nothing: steps e and f find the reason. */
+static int spans_plain(const unsigned char *item, uint32_t len, const struct item_spans *spans)
+{
+    const uint64_t first = lookup_span_end(spans->comm);
+    const uint64_t second = lookup_span_end(spans->cgroup_path);
+    const uint64_t third = lookup_span_end(spans->cgroup_name);
+
+    return spans->comm.at == ITEM_HDR && spans->cgroup_path.at == first &&
+           spans->cgroup_name.at == second && third <= len && item[first - 1] == 0 &&
+           item[second - 1] == 0 && item[third - 1] == 0 &&
+           lookup_only_strings(item, ITEM_HDR, third, 3);
+}
+
+/* Steps e and f. */
 static pipc_result check_spans(const unsigned char *item, uint32_t len,
                                const struct item_spans *spans)
 {
     pipc_result r = lookup_span_check(item, len, ITEM_HDR, spans->comm);
     if (r == PIPC_OK)
         r = lookup_span_check(item, len, ITEM_HDR, spans->cgroup_path);
-    return r == PIPC_OK ? lookup_span_check(item, len, ITEM_HDR, spans->cgroup_name) : r;
+    if (r == PIPC_OK)
+        r = lookup_span_check(item, len, ITEM_HDR, spans->cgroup_name);
+    if (r != PIPC_OK)
+        return r;
+    return lookup_spans_share(spans->comm, spans->cgroup_path) ||
+                   lookup_spans_share(spans->comm, spans->cgroup_name) ||
+                   lookup_spans_share(spans->cgroup_path, spans->cgroup_name)
+               ? PIPC_ERR_BAD_LAYOUT
+               : PIPC_OK;
 }
 
 /* End of the strings, NULs included. */
@@ -72,14 +94,10 @@ static pipc_result check_item(const unsigned char *item, uint32_t len)
 {
     const struct item_spans spans = read_spans(item);
     pipc_result r = check_item_header(item, &spans);
-    if (r == PIPC_OK)
+    if (r == PIPC_OK && !spans_plain(item, len, &spans))
         r = check_spans(item, len, &spans);
     if (r != PIPC_OK)
         return r;
-    if (lookup_spans_share(spans.comm, spans.cgroup_path) ||
-        lookup_spans_share(spans.comm, spans.cgroup_name) ||
-        lookup_spans_share(spans.cgroup_path, spans.cgroup_name))
-        return PIPC_ERR_BAD_LAYOUT;
     return lookup_check_labels(item, len, strings_end(&spans),
                                bytes_get16(item + ITEM_LABEL_COUNT));
 }

@@ -91,10 +91,11 @@ static uint64_t next_placeholder(const struct pipc_cgroups_lookup_builder *build
     return pipcm_cgroups_lookup_placeholder(path_len);
 }
 
-/* The fixed header and both strings; returns where they end. */
+/* The fixed header and both strings; returns where they end. *bad is set when a NUL is in the name;
+ * the path was checked. */
 static size_t put_head(unsigned char *out, uint16_t status, uint16_t orchestrator,
                        uint32_t label_count, const struct pipc_str_view *path,
-                       const struct pipc_str_view *name)
+                       const struct pipc_str_view *name, int *bad)
 {
     const size_t name_at = ITEM_HDR + path->len + 1;
     bytes_put16(out + ITEM_LAYOUT_VERSION, LOOKUP_LAYOUT_VERSION);
@@ -106,7 +107,7 @@ static size_t put_head(unsigned char *out, uint16_t status, uint16_t orchestrato
     bytes_put16(out + ITEM_LABEL_COUNT, (uint16_t)label_count);
     bytes_put16(out + ITEM_RESERVED_26, 0);
     lookup_put_str(out, ITEM_HDR, path);
-    return lookup_put_str(out, name_at, name);
+    return lookup_put_text(out, name_at, name, bad);
 }
 
 /* Step 7 of the page. */
@@ -115,9 +116,10 @@ static pipc_result add_placeholder(struct pipc_cgroups_lookup_builder *builder,
 {
     const uint64_t size = pipcm_cgroups_lookup_placeholder(path->len);
     unsigned char *out = lookup_space(&builder->state, size);
+    int bad = 0;
     if (!out)
         return PIPC_ERR_OVERFLOW;
-    put_head(out, (uint16_t)status, 0, 0, path, &no_name);
+    put_head(out, (uint16_t)status, 0, 0, path, &no_name, &bad);
     lookup_commit(&builder->state, size, next_placeholder(builder, path->len));
     return PIPC_OK;
 }
@@ -126,9 +128,10 @@ pipc_result pipcm_cgroups_lookup_local(const struct pipc_str_view *path, void *b
                                        size_t *ret_len)
 {
     const uint64_t size = pipcm_cgroups_lookup_placeholder(path->len);
+    int bad = 0;
     if (size > cap || size > UINT32_MAX)
         return PIPC_ERR_OVERFLOW;
-    put_head(buf, PIPC_CGROUP_LOOKUP_OVERSIZED_ITEM, 0, 0, path, &no_name);
+    put_head(buf, PIPC_CGROUP_LOOKUP_OVERSIZED_ITEM, 0, 0, path, &no_name, &bad);
     *ret_len = (size_t)size;
     return PIPC_OK;
 }
@@ -145,40 +148,59 @@ static pipc_result add_unfit(struct pipc_cgroups_lookup_builder *builder,
     return r;
 }
 
-/* Step 5: a KNOWN item that was checked. */
-static pipc_result add_known(struct pipc_cgroups_lookup_builder *builder,
-                             const struct pipc_cgroups_lookup_item *item,
-                             const struct lookup_labels *labels, uint64_t labels_size)
-{
-    struct pipc_lookup_builder *b = &builder->state;
-    const uint64_t end =
-        lookup_size_add(lookup_size_add(ITEM_HDR + 2, item->path.len), item->name.len);
-    const uint64_t size = lookup_item_size(end, labels, labels_size);
-    const uint64_t placeholder = next_placeholder(builder, item->path.len);
-    unsigned char *out = lookup_fits(b, size, placeholder) ? lookup_space(b, size) : NULL;
-    if (!out)
-        return add_unfit(builder, &item->path);
-    const size_t written = put_head(out, PIPC_CGROUP_LOOKUP_KNOWN, item->orchestrator,
-                                    labels->count, &item->path, &item->name);
-    const pipc_result r = lookup_labels_put(out, (size_t)size, written, labels);
-    if (r == PIPC_OK)
-        lookup_commit(b, size, placeholder);
-    return r;
-}
-
-/* Step 3, but for the path. */
+/* Step 3 of an item that is not KNOWN, but for the path. */
 static pipc_result check_rest(const struct pipc_cgroups_lookup_item *item,
-                              const struct lookup_labels *labels, uint64_t *ret_labels_size)
+                              const struct lookup_labels *labels)
 {
+    uint64_t size;
     if (item->status > PIPC_CGROUP_LOOKUP_OVERSIZED_ITEM)
         return PIPC_ERR_BAD_LAYOUT;
     const pipc_result r = lookup_check_str(&item->name);
     if (r != PIPC_OK)
         return r;
-    if (item->status != PIPC_CGROUP_LOOKUP_KNOWN &&
-        (item->orchestrator != 0 || item->name.len > 0 || labels->count > 0))
+    if (item->orchestrator != 0 || item->name.len > 0 || labels->count > 0)
         return PIPC_ERR_BAD_LAYOUT;
-    return lookup_labels_measure(labels, ret_labels_size);
+    return lookup_labels_measure(labels, &size);
+}
+
+/* Steps 3 and 6: an item that does not fit is looked at all the same. */
+static pipc_result add_unfit_checked(struct pipc_cgroups_lookup_builder *builder,
+                                     const struct pipc_cgroups_lookup_item *item,
+                                     const struct lookup_labels *labels)
+{
+    pipc_result r = lookup_check_str(&item->name);
+    if (r == PIPC_OK)
+        r = lookup_labels_rest(labels);
+    return r == PIPC_OK ? add_unfit(builder, &item->path) : r;
+}
+
+/* Step 5: a KNOWN item. Its bytes are looked at while they are copied, and it counts only when they
+ * are good. */
+static pipc_result add_known(struct pipc_cgroups_lookup_builder *builder,
+                             const struct pipc_cgroups_lookup_item *item,
+                             const struct lookup_labels *labels)
+{
+    struct pipc_lookup_builder *b = &builder->state;
+    const uint64_t end =
+        lookup_size_add(lookup_size_add(ITEM_HDR + 2, item->path.len), item->name.len);
+    uint64_t labels_size;
+    int bad = 0;
+    pipc_result r = lookup_labels_sum(labels, &labels_size);
+    if (r != PIPC_OK || !lookup_str_there(&item->name)) {
+        const pipc_result first = lookup_check_str(&item->name);
+        return first != PIPC_OK ? first : r;
+    }
+    const uint64_t size = lookup_item_size(end, labels, labels_size);
+    const uint64_t placeholder = next_placeholder(builder, item->path.len);
+    unsigned char *out = lookup_fits(b, size, placeholder) ? lookup_space(b, size) : NULL;
+    if (!out)
+        return add_unfit_checked(builder, item, labels);
+    const size_t written = put_head(out, PIPC_CGROUP_LOOKUP_KNOWN, item->orchestrator,
+                                    labels->count, &item->path, &item->name, &bad);
+    r = bad ? PIPC_ERR_BAD_LAYOUT : lookup_labels_write(out, (size_t)size, written, labels);
+    if (r == PIPC_OK)
+        lookup_commit(b, size, placeholder);
+    return r;
 }
 
 /* The path was checked, or comes from a request that was. */
@@ -186,17 +208,14 @@ static pipc_result add_checked(struct pipc_cgroups_lookup_builder *builder,
                                const struct pipc_cgroups_lookup_item *item,
                                const struct lookup_labels *labels)
 {
-    uint64_t labels_size = 0;
     if (builder->state.exceeded)
         return add_placeholder(builder, &item->path, PIPC_CGROUP_LOOKUP_PAYLOAD_EXCEEDED);
     if (builder->state.count == builder->state.max_items)
         return PIPC_ERR_OVERFLOW;
-    const pipc_result r = check_rest(item, labels, &labels_size);
-    if (r != PIPC_OK)
-        return r;
-    if (item->status != PIPC_CGROUP_LOOKUP_KNOWN)
-        return add_placeholder(builder, &item->path, item->status);
-    return add_known(builder, item, labels, labels_size);
+    if (item->status == PIPC_CGROUP_LOOKUP_KNOWN)
+        return add_known(builder, item, labels);
+    const pipc_result r = check_rest(item, labels);
+    return r == PIPC_OK ? add_placeholder(builder, &item->path, item->status) : r;
 }
 
 pipc_result pipcm_cgroups_lookup_add(struct pipc_cgroups_lookup_builder *builder,

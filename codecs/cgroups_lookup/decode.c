@@ -40,20 +40,36 @@ static uint64_t strings_end(struct lookup_span path, struct lookup_span name)
     return path_end > name_end ? path_end : name_end;
 }
 
+/* Strings as every builder writes them: one behind the other, from the fixed header on, and so
+ * without a byte in common. 0 says nothing: the checks one by one find the reason. */
+static int strings_plain(const unsigned char *item, uint32_t len, struct lookup_span path,
+                         struct lookup_span name)
+{
+    const uint64_t first = lookup_span_end(path), second = lookup_span_end(name);
+
+    return path.at == ITEM_HDR && name.at == first && second <= len && item[first - 1] == 0 &&
+           item[second - 1] == 0 && lookup_only_strings(item, ITEM_HDR, second, 2);
+}
+
+static pipc_result check_strings(const unsigned char *item, uint32_t len, struct lookup_span path,
+                                 struct lookup_span name)
+{
+    pipc_result r = lookup_span_check(item, len, ITEM_HDR, path);
+    if (r == PIPC_OK)
+        r = lookup_span_check(item, len, ITEM_HDR, name);
+    return r == PIPC_OK && lookup_spans_share(path, name) ? PIPC_ERR_BAD_LAYOUT : r;
+}
+
 /* An item of at least its fixed header. */
 static pipc_result check_item(const unsigned char *item, uint32_t len)
 {
     const struct lookup_span path = lookup_span_at(item + ITEM_PATH);
     const struct lookup_span name = lookup_span_at(item + ITEM_NAME);
     pipc_result r = check_item_header(item);
-    if (r == PIPC_OK)
-        r = lookup_span_check(item, len, ITEM_HDR, path);
-    if (r == PIPC_OK)
-        r = lookup_span_check(item, len, ITEM_HDR, name);
+    if (r == PIPC_OK && !strings_plain(item, len, path, name))
+        r = check_strings(item, len, path, name);
     if (r != PIPC_OK)
         return r;
-    if (lookup_spans_share(path, name))
-        return PIPC_ERR_BAD_LAYOUT;
     return lookup_check_labels(item, len, strings_end(path, name),
                                bytes_get16(item + ITEM_LABEL_COUNT));
 }

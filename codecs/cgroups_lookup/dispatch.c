@@ -14,7 +14,7 @@ static pipc_result run_callback(const struct pipc_dispatch *d,
                                 struct pipc_cgroups_lookup_builder *builder)
 {
     const struct pipc_cgroups_lookup_handler *h = d->handler;
-    if (!BYTES_HANDLER_OK(h) || !h->lookup)
+    if (!BYTES_HANDLER_HAS(h, lookup))
         return PIPC_ERR_HANDLER_FAILED;
     const uint32_t done = h->lookup(h->user, d->from, request, builder);
     if (builder->state.error != PIPC_OK)

@@ -17,7 +17,7 @@ static pipc_result run_callback(const struct pipc_dispatch *d,
                                 struct pipc_cgroups_snapshot_builder *builder)
 {
     const struct pipc_cgroups_snapshot_handler *h = d->handler;
-    if (!BYTES_HANDLER_OK(h) || !h->snapshot)
+    if (!BYTES_HANDLER_HAS(h, snapshot))
         return PIPC_ERR_HANDLER_FAILED;
     const uint32_t done = h->snapshot(h->user, d->from, request, builder);
     if (builder->error != PIPC_OK)

@@ -38,7 +38,8 @@ static inline uint64_t lookup_packed_at(uint32_t item_count)
 
 static inline int lookup_has_nul(const void *bytes, size_t len)
 {
-    return len > 0 && memchr(bytes, 0, len) != NULL;
+    return len > BYTES_SHORT ? memchr(bytes, 0, len) != NULL
+                             : bytes_zero_in_short((const unsigned char *)bytes, len);
 }
 
 /* ---- header and directory ---- */
@@ -184,7 +185,38 @@ static inline struct pipc_str_view lookup_span_view(const unsigned char *item,
     return view;
 }
 
+/* Whether the bytes from `at` to `end` are strings that fill them, when the NULs behind all of the
+ * `strings` have been seen: then there is no other one. 0 also when it takes too long to say. */
+static inline int lookup_only_strings(const unsigned char *item, uint64_t at, uint64_t end,
+                                      uint64_t strings)
+{
+    return end - at >= BYTES_COUNT_LEAST && end - at <= BYTES_COUNT_MOST &&
+           bytes_count_zero(item + at, (size_t)(end - at)) == strings;
+}
+
 /* ---- labels ---- */
+
+/* Labels as every builder writes them, all of them at once. 0 says nothing: they are to be checked
+ * one by one, which finds the reason. */
+static inline int lookup_labels_plain(const unsigned char *item, uint32_t item_len, uint64_t table,
+                                      uint32_t label_count)
+{
+    const uint64_t begin = table + (uint64_t)PIPC_LABEL_ENTRY_LEN * label_count;
+    uint64_t expected = begin;
+    for (uint32_t i = 0; i < label_count; i++) {
+        const unsigned char *entry = item + table + (size_t)PIPC_LABEL_ENTRY_LEN * i;
+        const struct lookup_span key = lookup_span_at(entry + LOOKUP_LABEL_KEY_OFFSET);
+        const struct lookup_span value = lookup_span_at(entry + LOOKUP_LABEL_VALUE_OFFSET);
+        const uint64_t middle = expected + key.len + 1, end = middle + value.len + 1;
+        if (key.len == 0 || key.at != expected || value.at != middle || end > item_len)
+            return 0;
+        if (item[middle - 1] != 0 || item[end - 1] != 0)
+            return 0;
+        expected = end;
+    }
+    return expected == item_len &&
+           lookup_only_strings(item, begin, expected, 2 * (uint64_t)label_count);
+}
 
 /* One label: both strings stand where the ones before end. Moves *expected behind them. */
 static inline pipc_result lookup_check_label(const unsigned char *item, uint32_t item_len,
@@ -219,6 +251,8 @@ static inline pipc_result lookup_check_labels(const unsigned char *item, uint32_
     uint64_t expected = table + (uint64_t)PIPC_LABEL_ENTRY_LEN * label_count;
     if (expected > item_len)
         return PIPC_ERR_OUT_OF_BOUNDS;
+    if (lookup_labels_plain(item, item_len, table, label_count))
+        return PIPC_OK;
     for (uint32_t i = 0; i < label_count; i++) {
         const pipc_result r = lookup_check_label(
             item, item_len, item + table + (size_t)PIPC_LABEL_ENTRY_LEN * i, &expected);

@@ -45,6 +45,15 @@ static inline pipc_result lookup_begin(struct pipc_lookup_builder *b, void *buf,
     return b->failed;
 }
 
+/* Zeroes up to seven bytes, behind which `behind` bytes are yet to be written. */
+static inline void lookup_pad(unsigned char *at, size_t len, uint64_t behind)
+{
+    if (behind >= 8)
+        bytes_put64(at, 0);
+    else
+        memset(at, 0, len);
+}
+
 /* Space for an item of `size` bytes, padded up to; NULL when there is no room or no slot. Nothing
  * counts before lookup_commit. */
 static inline unsigned char *lookup_space(struct pipc_lookup_builder *b, uint64_t size)
@@ -52,7 +61,7 @@ static inline unsigned char *lookup_space(struct pipc_lookup_builder *b, uint64_
     const uint64_t start = bytes_align8(b->pos);
     if (b->count >= b->max_items || start + size > b->cap)
         return NULL;
-    memset(b->buf + b->pos, 0, (size_t)(start - b->pos));
+    lookup_pad(b->buf + b->pos, (size_t)(start - b->pos), size);
     return b->buf + start;
 }
 
@@ -187,6 +196,21 @@ static inline size_t lookup_put_str(unsigned char *out, size_t at, const struct 
     return at + str->len + 1;
 }
 
+/* A string that can be read at all. */
+static inline int lookup_str_there(const struct pipc_str_view *str)
+{
+    return str->ptr || str->len == 0;
+}
+
+/* lookup_put_str of a string that nobody has looked at: *bad is set when a NUL is in it. */
+static inline size_t lookup_put_text(unsigned char *out, size_t at, const struct pipc_str_view *str,
+                                     int *bad)
+{
+    *bad |= bytes_copy_text(out + at, str->ptr, str->len);
+    out[at + str->len] = 0;
+    return at + str->len + 1;
+}
+
 /* Writes offset and length of a string that goes to `at`. */
 static inline void lookup_put_span(unsigned char *fields, size_t at, size_t len)
 {
@@ -223,29 +247,62 @@ static inline pipc_result lookup_labels_get(const struct lookup_labels *labels, 
     return PIPC_OK;
 }
 
+/* Checks one label. */
+static inline pipc_result lookup_check_one(const struct pipc_label_view *label)
+{
+    pipc_result r = lookup_check_str(&label->key);
+    if (r == PIPC_OK)
+        r = lookup_check_str(&label->value);
+    return r == PIPC_OK && label->key.len == 0 ? PIPC_ERR_BAD_LAYOUT : r;
+}
+
 /* Checks all labels; *ret_size are the bytes of the table and of all strings. */
 static inline pipc_result lookup_labels_measure(const struct lookup_labels *labels,
                                                 uint64_t *ret_size)
 {
-    uint64_t size = 0;
+    uint64_t size = 0, lens = 0;
     if (labels->count > 0 && !labels->array && !labels->fields)
         return PIPC_ERR_BAD_PARAM;
     for (uint32_t i = 0; i < labels->count; i++) {
         struct pipc_label_view label;
         pipc_result r = lookup_labels_get(labels, i, &label);
         if (r == PIPC_OK)
-            r = lookup_check_str(&label.key);
-        if (r == PIPC_OK)
-            r = lookup_check_str(&label.value);
+            r = lookup_check_one(&label);
         if (r != PIPC_OK)
             return r;
-        if (label.key.len == 0)
-            return PIPC_ERR_BAD_LAYOUT;
-        size = lookup_size_add(lookup_size_add(size, label.key.len), label.value.len);
-        size = lookup_size_add(size, PIPC_LABEL_ENTRY_LEN + 2);
+        size += label.key.len + label.value.len + PIPC_LABEL_ENTRY_LEN + 2;
+        lens |= label.key.len | label.value.len;
     }
-    *ret_size = labels->count > LOOKUP_LABELS_MAX ? LOOKUP_TOO_LARGE : size;
+    /* Of so few labels, none of them as large, the sum has not wrapped. */
+    *ret_size =
+        labels->count > LOOKUP_LABELS_MAX || lens >= LOOKUP_TOO_LARGE ? LOOKUP_TOO_LARGE : size;
     return PIPC_OK;
+}
+
+/* What lookup_labels_measure does, but for the bytes of an array, which are left to
+ * lookup_labels_write. */
+static inline pipc_result lookup_labels_sum(const struct lookup_labels *labels, uint64_t *ret_size)
+{
+    uint64_t size = 0, lens = 0;
+    if (labels->fields || (labels->count > 0 && !labels->array))
+        return lookup_labels_measure(labels, ret_size);
+    for (uint32_t i = 0; i < labels->count; i++) {
+        const struct pipc_label_view *label = &labels->array[i];
+        if (!label->key.ptr || label->key.len == 0 || !lookup_str_there(&label->value))
+            return lookup_labels_measure(labels, ret_size); /* which rule it breaks */
+        size += label->key.len + label->value.len + PIPC_LABEL_ENTRY_LEN + 2;
+        lens |= label->key.len | label->value.len;
+    }
+    *ret_size =
+        labels->count > LOOKUP_LABELS_MAX || lens >= LOOKUP_TOO_LARGE ? LOOKUP_TOO_LARGE : size;
+    return PIPC_OK;
+}
+
+/* The bytes that lookup_labels_sum left, for labels that are not written. */
+static inline pipc_result lookup_labels_rest(const struct lookup_labels *labels)
+{
+    uint64_t size;
+    return labels->fields ? PIPC_OK : lookup_labels_measure(labels, &size);
 }
 
 /* Size of an item whose strings end at `end`. */
@@ -264,7 +321,7 @@ static inline pipc_result lookup_labels_put(unsigned char *item, size_t size, si
     size_t at = table + (size_t)PIPC_LABEL_ENTRY_LEN * labels->count;
     if (labels->count == 0)
         return PIPC_OK;
-    memset(item + end, 0, table - end);
+    lookup_pad(item + end, table - end, PIPC_LABEL_ENTRY_LEN);
     for (uint32_t i = 0; i < labels->count; i++) {
         unsigned char *entry = item + table + (size_t)PIPC_LABEL_ENTRY_LEN * i;
         struct pipc_label_view label;
@@ -280,6 +337,32 @@ static inline pipc_result lookup_labels_put(unsigned char *item, size_t size, si
         at = lookup_put_str(item, at, &label.value);
     }
     return at == size ? PIPC_OK : PIPC_ERR_BAD_LAYOUT;
+}
+
+/* The same after lookup_labels_sum: bytes of an array are looked at while they are copied. */
+static inline pipc_result lookup_labels_write(unsigned char *item, size_t size, size_t end,
+                                              const struct lookup_labels *labels)
+{
+    const size_t table = (size_t)bytes_align8(end);
+    size_t at = table + (size_t)PIPC_LABEL_ENTRY_LEN * labels->count;
+    int bad = 0;
+    if (labels->fields)
+        return lookup_labels_put(item, size, end, labels);
+    if (labels->count == 0)
+        return PIPC_OK;
+    lookup_pad(item + end, table - end, PIPC_LABEL_ENTRY_LEN);
+    for (uint32_t i = 0; i < labels->count; i++) {
+        unsigned char *entry = item + table + (size_t)PIPC_LABEL_ENTRY_LEN * i;
+        const struct pipc_label_view label = labels->array[i];
+        if (label.key.len > size || label.value.len > size ||
+            at + label.key.len + label.value.len + 2 > size)
+            return PIPC_ERR_BAD_LAYOUT; /* they have grown meanwhile */
+        lookup_put_span(entry + LOOKUP_LABEL_KEY_OFFSET, at, label.key.len);
+        at = lookup_put_text(item, at, &label.key, &bad);
+        lookup_put_span(entry + LOOKUP_LABEL_VALUE_OFFSET, at, label.value.len);
+        at = lookup_put_text(item, at, &label.value, &bad);
+    }
+    return at == size && !bad ? PIPC_OK : PIPC_ERR_BAD_LAYOUT;
 }
 
 #endif

@@ -48,7 +48,7 @@ static pipc_result run_callback(const struct pipc_dispatch *d,
         space = (char *)d->response + PIPC_STRING_REVERSE_HDR_LEN;
         *ret_space = d->response_cap - STRING_REVERSE_FRAME;
     }
-    if (!BYTES_HANDLER_OK(h) || !h->string_reverse ||
+    if (!BYTES_HANDLER_HAS(h, string_reverse) ||
         !h->string_reverse(h->user, d->from, request->str.ptr, request->str.len, space, *ret_space,
                            ret_len))
         return PIPC_ERR_HANDLER_FAILED;

@@ -22,11 +22,9 @@ static uint64_t after(uint64_t now, uint64_t timeout_ms)
     return now + timeout_ms * PIPC_NS_PER_MS;
 }
 
-uint64_t pipci_deadline(uint64_t timeout_ms)
+uint64_t pipci_deadline_after(uint64_t timeout_ms)
 {
-    if (timeout_ms == PIPC_NOW)
-        return PIPC_NOW;
-    return timeout_ms == 0 ? PIPC_NEVER : after(pipci_clock_ns(), timeout_ms);
+    return after(pipci_clock_ns(), timeout_ms);
 }
 
 uint64_t pipci_deadline_coarse(uint64_t timeout_ms)
@@ -64,16 +62,4 @@ int pipci_deadline_poll_ms(uint64_t deadline_ns)
     const uint64_t left = deadline_ns - now;
     const uint64_t ms = left / PIPC_NS_PER_MS + (left % PIPC_NS_PER_MS != 0);
     return ms > INT_MAX ? INT_MAX : (int)ms;
-}
-
-struct pipc_wait pipci_wait_make(uint64_t deadline_ns, pipc_handle abort,
-                                 const uint32_t *abort_flag)
-{
-    const struct pipc_wait wait = {
-        .size = sizeof(wait),
-        .deadline_ns = deadline_ns,
-        .abort = abort,
-        .abort_flag = abort_flag,
-    };
-    return wait;
 }

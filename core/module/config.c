@@ -20,12 +20,15 @@ pipc_result pipci_allocator_take(const struct pipc_allocator *allocator,
 {
     if (!allocator)
         allocator = &pipci_default_allocator;
-    if (allocator->size < sizeof(*allocator) || !allocator->alloc || !allocator->realloc ||
-        !allocator->free)
+    if (!PIPCI_HAS(allocator, free) || !allocator->alloc || !allocator->realloc || !allocator->free)
         return pipci_fail(err, PIPC_ERR_BAD_PARAM, 0,
                           "allocator: expected its size and the functions alloc, realloc, free");
-    *ret_allocator = *allocator;
+    memset(ret_allocator, 0, sizeof(*ret_allocator));
     ret_allocator->size = (uint32_t)sizeof(*ret_allocator);
+    ret_allocator->arg = allocator->arg;
+    ret_allocator->alloc = allocator->alloc;
+    ret_allocator->realloc = allocator->realloc;
+    ret_allocator->free = allocator->free;
     return PIPC_OK;
 }
 

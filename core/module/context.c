@@ -9,7 +9,10 @@
 #include "registry.h"
 
 #include "config.h"
+#include "loader.h"
 #include "name.h"
+
+#include <pipc_builtin.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -128,6 +131,16 @@ static pipc_result make(const struct pipc_open_options *options, struct pipc_con
     return PIPC_OK;
 }
 
+/* The library's own directory of modules, when none is configured. */
+static const char *own_module_dir(struct pipc_context *context)
+{
+    char path[PIPCI_PLACE_LEN];
+
+    if (!pipci_modules_beside || !pipci_loader_place(pipci_modules_beside, path))
+        return pipci_modules_installed;
+    return pipci_arena_text(&context->arena, path, strlen(path));
+}
+
 static pipc_result take_config(struct pipc_context *context, const struct pipc_config *config,
                                struct pipc_error *err)
 {
@@ -143,7 +156,9 @@ static pipc_result take_config(struct pipc_context *context, const struct pipc_c
     const struct pipci_setting *const dir =
         pipci_settings_pick(&context->settings, PIPCI_SECTION_PIPC, "", "module_dir");
     context->log_level = level ? pipci_level_parse(level->value, strlen(level->value)) : 0;
-    context->module_dir = dir ? dir->value : PIPC_MODULE_DIR;
+    context->module_dir = dir ? dir->value : own_module_dir(context);
+    if (result == PIPC_OK && !context->module_dir)
+        return pipci_fail(err, PIPC_ERR_ALLOC, 0, "pipc_open: no memory for the module directory");
     return result;
 }
 

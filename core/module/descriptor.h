@@ -10,10 +10,15 @@
 #include "../base/base.h"
 #include "context.h"
 
+#define PIPCI_END_OF(type, member) (offsetof(type, member) + sizeof(((type *)0)->member))
 /* Sizes of the tables of ABI 1.0 up to their last mandatory member: the least that a module may
  * have. */
 #define PIPCI_TRANSPORT_OPS_MIN offsetof(struct pipc_transport_ops, reserve)
 #define PIPCI_CODEC_OPS_MIN     offsetof(struct pipc_codec_ops, snapshot)
+#define PIPCI_CALL_OPS_MIN      PIPCI_END_OF(struct pipc_call_ops, decode)
+#define PIPCI_SNAPSHOT_MIN      PIPCI_END_OF(struct pipc_snapshot_hooks, item)
+#define PIPCI_LOOKUP_MIN        PIPCI_END_OF(struct pipc_lookup_hooks, local)
+#define PIPCI_UNIFORM_MIN       PIPCI_END_OF(struct pipc_uniform_hooks, dispatch)
 
 #define PIPCI_OPTIONS_MAX 256u
 

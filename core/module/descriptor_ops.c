@@ -232,10 +232,10 @@ static pipc_result judge_call(const struct pipc_codec_ops *ops, const char *subj
 
     if (!call)
         return missing(subject, "call", err);
-    if (call->size < sizeof(*call))
+    if (call->size < PIPCI_CALL_OPS_MIN)
         return pipci_fail(err, PIPC_ERR_MODULE_ABI, 0,
                           "%s: size of the table of the call is %u, expected at least %zu", subject,
-                          call->size, sizeof(*call));
+                          call->size, PIPCI_CALL_OPS_MIN);
     if (!call->decode)
         return missing(subject, "call.decode", err);
     if (ops->traits & PIPC_CODEC_LOOKUP)
@@ -283,7 +283,7 @@ static pipc_result judge_snapshot(const struct pipc_codec_ops *ops, const char *
 
     if (result != PIPC_OK || !hooks)
         return result;
-    if (hooks->size < sizeof(*hooks) || hooks->head_size < sizeof(uint64_t) ||
+    if (hooks->size < PIPCI_SNAPSHOT_MIN || hooks->head_size < sizeof(uint64_t) ||
         hooks->item_size == 0 || !strings_fit(hooks))
         return pipci_fail(err, PIPC_ERR_MODULE_ABI, 0,
                           "%s: sizes of the snapshot hooks do not fit: table %u, head %u, item %u",
@@ -302,7 +302,7 @@ static pipc_result judge_lookup(const struct pipc_codec_ops *ops, const char *su
 
     if (result != PIPC_OK || !hooks)
         return result;
-    if (hooks->size < sizeof(*hooks) || hooks->key_size == 0 || ops->call->output_size == 0)
+    if (hooks->size < PIPCI_LOOKUP_MIN || hooks->key_size == 0 || ops->call->output_size == 0)
         return pipci_fail(err, PIPC_ERR_MODULE_ABI, 0,
                           "%s: sizes of the lookup hooks do not fit: table %u, key %u, view %u",
                           subject, hooks->size, hooks->key_size, ops->call->output_size);
@@ -337,7 +337,7 @@ static pipc_result judge_uniform(const struct pipc_codec_ops *ops, const char *s
     if (!ops->call->batch)
         return pipci_fail(err, PIPC_ERR_MODULE_ABI, 0,
                           "%s: claims UNIFORM, its call does not allow batches", subject);
-    if (hooks->size < sizeof(*hooks) || !uniform_len_fits(hooks->request_len) ||
+    if (hooks->size < PIPCI_UNIFORM_MIN || !uniform_len_fits(hooks->request_len) ||
         !uniform_len_fits(hooks->response_len))
         return pipci_fail(err, PIPC_ERR_MODULE_ABI, 0,
                           "%s: sizes of the uniform hooks do not fit: table %u, request %u, "

@@ -34,6 +34,11 @@ extern const char *const pipci_loader_suffix;
 /* True in a build with a loader. */
 bool pipci_loader_there(void);
 
+/* The directory `below`, which lies where the shared library of this code lies, as a path without
+ * links; false when that cannot be told. Only for code that is in the shared library. */
+#define PIPCI_PLACE_LEN 4096
+bool pipci_loader_place(const char *below, char path[PIPCI_PLACE_LEN]);
+
 /* The stages find to symbol on `file`, an absolute path. *ret_stage is the last one reached. On
  * failure nothing stays open. PIPC_ERR_MODULE_NOT_FOUND, UNSAFE, OPEN, SYMBOL; PIPC_ERR_NO_LOADER.
  */

@@ -70,7 +70,7 @@ static pipc_result refuse(const struct plan *plan, pipc_result result, int32_t o
 static pipc_result refuse_module(const struct plan *plan, const struct pipci_setting *setting,
                                  const char *key, const char *name, const struct pipc_error *cause)
 {
-    char available[96];
+    char available[128];
 
     if (cause->result == PIPC_ERR_CONFIG || cause->result == PIPC_ERR_ALLOC) {
         pipci_error_copy(plan->err, cause);

@@ -110,9 +110,9 @@ static pipc_result scan_settings(struct scan *scan, const struct pipc_context *c
     return PIPC_OK;
 }
 
-static pipc_result scan_all(struct scan *scan, const struct pipc_context *context,
-                            struct pipc_error *err)
+static pipc_result scan_all(struct scan *scan, struct pipc_context *context, struct pipc_error *err)
 {
+    struct pipc_error cause = PIPC_ERROR_INIT;
     pipc_result result = PIPC_OK;
 
     for (uint32_t i = 0; i < context->module_count && result == PIPC_OK; i++)
@@ -120,10 +120,12 @@ static pipc_result scan_all(struct scan *scan, const struct pipc_context *contex
     if (result == PIPC_OK && pipci_loader_there())
         result = scan_settings(scan, context);
     if (result == PIPC_OK && pipci_loader_there())
-        result = pipci_dir_list(context->module_dir, scan, scan_file, err);
-    /* Without a directory there is nothing in it. */
+        result = pipci_dir_list(context->module_dir, scan, scan_file, &cause);
     if (result == PIPC_ERR_ALLOC)
         return pipci_fail(err, result, 0, "no memory for the list of modules");
+    /* Without a directory there is nothing in it; what is linked in is there all the same. */
+    if (result != PIPC_OK)
+        pipci_log(context, PIPC_LOG_WARNING, "%s", cause.text);
     return PIPC_OK;
 }
 

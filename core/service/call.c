@@ -157,6 +157,12 @@ pipc_result pipci_call_open(struct pipc_client *client, const char *name, uint32
     pipc_result result;
 
     start(client);
+    /* From the second call on nothing has to be looked for. */
+    if (client->state == PIPC_CLIENT_READY && client->codec && name &&
+        client->codec->ops.table_major == table_major && is_bound(client, name)) {
+        *ret_codec = client->codec;
+        return PIPC_OK;
+    }
     result = find_codec(client, name, table_major, false, ret_codec);
     return begin(client, result, name, *ret_codec);
 }

@@ -94,6 +94,18 @@ pipc_result pipc_client_init(struct pipc_client *client, const char *run_dir, co
     return PIPC_OK;
 }
 
+static pipc_result make_abort(struct pipc_client *client, const char *service,
+                              struct pipc_error *err)
+{
+    struct pipc_error cause = PIPC_ERROR_INIT;
+    const pipc_result result = pipci_event_init(&client->abort, &cause);
+
+    if (result == PIPC_OK) {
+        return PIPC_OK;
+    }
+    return pipci_fail(err, result, cause.os_code, "%s: %s", service ? service : "", cause.text);
+}
+
 pipc_result pipc_client_create(struct pipc_context *context, const char *run_dir,
                                const char *service, const struct pipc_client_config *config,
                                struct pipc_client **ret_client, struct pipc_error *err)
@@ -118,7 +130,7 @@ pipc_result pipc_client_create(struct pipc_context *context, const char *run_dir
     client->allocator = pipci_context_allocator(context);
     client->times = default_times;
     /* A client that could not be aborted is none. */
-    result = pipci_event_init(&client->abort, err);
+    result = make_abort(client, service, err);
     if (result == PIPC_OK) {
         result = pipc_client_init(client, run_dir, service, config, err);
     }

@@ -12,7 +12,7 @@
 
 /* Keeps the failure of this attempt and gives its class back. */
 static enum pipci_class fail(struct pipc_client *client, enum pipci_class class, pipc_result result,
-                             const char *format, ...) PIPCI_PRINTF(4, 5);
+                             const char *format, ...) PIPCI_PRINTF(4, 5) PIPCI_COLD;
 
 static enum pipci_class fail(struct pipc_client *client, enum pipci_class class, pipc_result result,
                              const char *format, ...)

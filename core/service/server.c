@@ -148,6 +148,19 @@ static void configure(struct pipc_server *server, const struct plan *plan)
 
 /* ---- the object ---- */
 
+static pipc_result make_events(struct pipc_server *server, const struct plan *plan,
+                               struct pipc_error *err)
+{
+    struct pipc_error cause = PIPC_ERROR_INIT;
+    pipc_result result = pipci_event_init(&server->stop, &cause);
+
+    if (result == PIPC_OK)
+        result = pipci_event_init(&server->wake, &cause);
+    if (result == PIPC_OK)
+        return PIPC_OK;
+    return pipci_fail(err, result, cause.os_code, "service %s: %s", plan->name, cause.text);
+}
+
 static pipc_result make_parts(struct pipc_server *server, const struct plan *plan,
                               struct pipc_error *err)
 {
@@ -155,7 +168,7 @@ static pipc_result make_parts(struct pipc_server *server, const struct plan *pla
     server->service = pipci_strdup(a, plan->name);
     /* A handler of an older, shorter struct ends in null callbacks. */
     server->handler = pipci_zalloc(a, (size_t)plan->handler_size + HANDLER_TAIL);
-    server->tallies = pipci_zalloc(a, server->tally_count * sizeof(*server->tallies));
+    server->tallies = pipci_zalloc(a, (server->tally_count + 1) * sizeof(*server->tallies));
     if (!server->service || !server->handler || !server->tallies)
         return pipci_fail(err, PIPC_ERR_ALLOC, 0, "service %s: no memory for the server",
                           plan->name);
@@ -168,8 +181,7 @@ static pipc_result make_parts(struct pipc_server *server, const struct plan *pla
         /* LCOV_EXCL_START: they cannot fail on any supported system */
         return pipci_fail(err, PIPC_ERR_ALLOC, 0, "service %s: no lock for the server", plan->name);
     /* LCOV_EXCL_STOP */
-    const pipc_result result = pipci_event_init(&server->stop, err);
-    return result == PIPC_OK ? pipci_event_init(&server->wake, err) : result;
+    return make_events(server, plan, err);
 }
 
 static pipc_result listen_at(struct pipc_server *server, const struct plan *plan,
@@ -278,7 +290,7 @@ void pipc_server_status(const struct pipc_server *server, struct pipc_server_sta
         .accept_failures = load(&counts->accept_failures),
         .degraded = load(&counts->degraded),
     };
-    for (uint32_t i = 0; i < server->tally_count; i++)
+    for (uint32_t i = 0; i <= server->tally_count; i++)
         add_tally(&status, &server->tallies[i]);
     pipci_out_copy(ret_status, &status, sizeof(status));
 }

@@ -27,11 +27,11 @@
 /* Threads whose client is gone, and which have not noticed yet, while their slots are used again.
  */
 #define PIPCI_DEPARTED_MAX 16u
-/* Sessions count what they do in one of at most this many blocks, so that they do not share cache
- * lines. */
+/* So many sessions at a time count what they do in a block of their own, without an operation that
+ * locks the bus; further ones share another block. At most the bits of a mask. */
 #define PIPCI_TALLIES 64u
 
-/* What the threads of some sessions have counted. All members atomic. */
+/* What the threads of sessions have counted. All members atomic. */
 struct pipci_tally {
     uint64_t answers[7]; /* their sum is the number of requests */
     uint64_t bytes_in;
@@ -82,6 +82,7 @@ struct pipci_worker {
     uint64_t region_bytes;
     bool upgraded;
     struct pipci_tally *tally;
+    bool owns_tally; /* no other thread writes to it */
 
     /* The thread's own. */
     struct pipc_request request;
@@ -130,6 +131,7 @@ struct pipc_server {
     uint32_t live;     /* workers whose thread has not finished */
     uint32_t departed; /* workers that are so */
     bool running;
+    bool holds; /* its run holds the context: what a forked child gives back */
     /* Written under the lock, read as atomics. */
     uint32_t used;      /* slots */
     uint32_t lingering; /* threads that outlive their slot */
@@ -142,9 +144,10 @@ struct pipc_server {
 
     /* Members are atomic; those that sessions count are in the tallies. */
     struct pipc_server_status counts;
-    struct pipci_tally *tallies;
-    uint32_t tally_count;
-    uint32_t tally_next;
+    struct pipci_tally *tallies; /* those that are owned, and behind them the shared one */
+    uint32_t tally_count;        /* without that one */
+    uint32_t reserved;
+    uint64_t tally_owned; /* bit i: tallies[i] has an owner; under the lock */
 };
 
 #define PIPCI_MADE_LOCK    1u
@@ -154,6 +157,12 @@ struct pipc_server {
 static inline void pipci_count(uint64_t *counter, uint64_t n)
 {
     __atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+}
+
+/* The same, for a counter that no other thread writes to. */
+static inline void pipci_count_alone(uint64_t *counter, uint64_t n)
+{
+    __atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + n, __ATOMIC_RELAXED);
 }
 
 /* ---- server_slots.c ---- */

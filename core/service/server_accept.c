@@ -273,7 +273,7 @@ static pipc_result serve_watch(struct watch *watch, struct pipc_error *err)
     return take_connections(server, err);
 }
 
-static pipc_result enter(struct pipc_server *server, struct pipc_error *err)
+static pipc_result enter(struct pipc_server *server, bool holds, struct pipc_error *err)
 {
     if (!server)
         return pipci_fail(err, PIPC_ERR_BAD_PARAM, 0, "no server given");
@@ -283,6 +283,7 @@ static pipc_result enter(struct pipc_server *server, struct pipc_error *err)
     pipci_mutex_lock(&server->lock);
     const bool busy = server->running;
     server->running = true;
+    server->holds = busy ? server->holds : holds;
     pipci_mutex_unlock(&server->lock);
     if (busy)
         return pipci_fail(err, PIPC_ERR_BAD_PARAM, 0, "service %s: run is inside already",
@@ -300,6 +301,7 @@ static void leave(struct pipc_server *server)
     __atomic_store_n(&server->counts.running, 0, __ATOMIC_RELAXED);
     pipci_mutex_lock(&server->lock);
     server->running = false;
+    server->holds = false;
     pipci_cond_broadcast(&server->changed);
     pipci_mutex_unlock(&server->lock);
 }
@@ -377,7 +379,7 @@ pipc_result pipc_servers_run(struct pipc_server *const *servers, uint32_t count,
     if (!watches || !polls)
         result = pipci_fail(err, PIPC_ERR_ALLOC, 0, "no memory to run %u servers", count);
     for (uint32_t i = 0; i < count && result == PIPC_OK; i++) {
-        result = enter(servers[i], err);
+        result = enter(servers[i], i == 0, err);
         watches[i].server = result == PIPC_OK ? servers[i] : NULL;
     }
     if (result == PIPC_OK)

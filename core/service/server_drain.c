@@ -99,6 +99,7 @@ void pipci_server_free(struct pipc_server *server)
     const struct pipc_allocator *allocator = server->allocator;
     const bool held = (server->made & PIPCI_MADE_HELD) != 0;
     const bool forked = is_forked(server);
+    const bool run_held = forked && server->holds;
     pipc_listener_close(server->listener);
     pipci_event_done(&server->stop);
     pipci_event_done(&server->wake);
@@ -113,6 +114,8 @@ void pipci_server_free(struct pipc_server *server)
     pipci_free(allocator, server);
     if (held)
         pipci_context_release(context);
+    if (run_held)
+        pipci_context_release(context); /* LCOV_EXCL_LINE: in a forked child */
 }
 
 pipc_result pipc_server_destroy(struct pipc_server *server)

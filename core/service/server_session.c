@@ -27,8 +27,8 @@ static uint32_t send_time_ms(const struct pipci_worker *worker)
     return ms < PIPCI_FORCED_MS ? ms : PIPCI_FORCED_MS;
 }
 
-static pipc_result send_answer(struct pipci_worker *worker, const struct pipc_message *request,
-                               const struct pipci_answer *answer, uint64_t timeout_ms)
+static struct pipc_message message_of(const struct pipc_message *request,
+                                      const struct pipci_answer *answer)
 {
     const struct pipc_message message = {.size = sizeof(message),
                                          .kind = PIPC_KIND_RESPONSE,
@@ -39,7 +39,21 @@ static pipc_result send_answer(struct pipci_worker *worker, const struct pipc_me
                                          .message_id = request->message_id,
                                          .payload = answer->payload,
                                          .payload_len = answer->len};
-    return pipc_session_send(worker->session, &message, timeout_ms, PIPC_NO_HANDLE, NULL);
+    return message;
+}
+
+/* Nearly every answer goes at once, so that nobody has to know how long it may take. */
+static bool send_answer(struct pipci_worker *worker, const struct pipc_message *request,
+                        const struct pipci_answer *answer)
+{
+    const struct pipc_message message = message_of(request, answer);
+    const pipc_result result = pipci_session_send_at_once(worker->session, &message, NULL);
+    if (result != PIPC_ERR_TIMEOUT || pipci_session_state(worker->session) == PIPC_SESSION_BROKEN)
+        return result == PIPC_OK;
+    /* Pairs with who forces the end: before the wait one of the two sees the other. */
+    __atomic_store_n(&worker->phase, PIPCI_PHASE_SENDING, __ATOMIC_SEQ_CST);
+    return pipc_session_send(worker->session, &message, send_time_ms(worker), PIPC_NO_HANDLE,
+                             NULL) == PIPC_OK;
 }
 
 /* What was sent stays readable for as long as the transport keeps it for that. */
@@ -57,22 +71,37 @@ static void send_last(struct pipci_worker *worker, const struct pipc_message *re
     const bool lingers = pipci_slot_linger(worker);
     worker->said_last = true;
     const uint64_t time_ms = lingers ? send_time_ms(worker) : PIPC_NOW;
-    if (send_answer(worker, request, answer, time_ms) == PIPC_OK && lingers)
+    const struct pipc_message message = message_of(request, answer);
+    if (pipc_session_send(worker->session, &message, time_ms, PIPC_NO_HANDLE, NULL) == PIPC_OK &&
+        lingers)
         let_read(worker);
+}
+
+static void count(const struct pipci_worker *worker, uint64_t *counter, uint64_t n)
+{
+    if (worker->owns_tally)
+        pipci_count_alone(counter, n);
+    else
+        pipci_count(counter, n);
 }
 
 static void tally(struct pipci_worker *worker, const struct pipc_message *request,
                   const struct pipci_answer *answer)
 {
     struct pipci_tally *t = worker->tally;
-    pipci_count(&t->answers[answer->status], 1);
-    pipci_count(&t->bytes_in, request->payload_len);
-    pipci_count(&t->bytes_out, answer->len);
+    count(worker, &t->answers[answer->status], 1);
+    count(worker, &t->bytes_in, request->payload_len);
+    count(worker, &t->bytes_out, answer->len);
 }
 
-/* Whether the session leaves its idle phase; an evicted one does not. */
+/* Whether the session leaves its idle phase; an evicted one does not. Without an idle timeout
+ * nobody evicts. */
 static bool begin_request(struct pipci_worker *worker)
 {
+    if (!worker->server->idle_timeout_ms) {
+        __atomic_store_n(&worker->phase, PIPCI_PHASE_CALLBACK, __ATOMIC_RELEASE);
+        return true;
+    }
     uint32_t idle = PIPCI_PHASE_IDLE;
     return __atomic_compare_exchange_n(&worker->phase, &idle, PIPCI_PHASE_CALLBACK, false,
                                        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
@@ -102,13 +131,15 @@ static bool serve_one(struct pipci_worker *worker)
         worker->deadline_ns = 0;
         pipci_answer_make(worker, &request, &answer);
     }
-    __atomic_store_n(&worker->phase, PIPCI_PHASE_SENDING, __ATOMIC_SEQ_CST);
     tally(worker, &request, &answer);
     if (answer.status != PIPC_STATUS_OK && answer.status != PIPC_STATUS_UNSUPPORTED) {
+        __atomic_store_n(&worker->phase, PIPCI_PHASE_SENDING, __ATOMIC_SEQ_CST);
         send_last(worker, &request, &answer);
         return false;
     }
-    if (send_answer(worker, &request, &answer, send_time_ms(worker)) != PIPC_OK)
+    /* Before the client can read the answer, leave and come back for this session's slot. */
+    __atomic_store_n(&worker->phase, PIPCI_PHASE_SENDING, __ATOMIC_RELEASE);
+    if (!send_answer(worker, &request, &answer))
         return false;
     end_request(worker);
     return true;

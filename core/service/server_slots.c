@@ -127,6 +127,29 @@ static bool find_slot(struct pipc_server *server)
            take_from_idle(server);
 }
 
+/* ---- tallies ---- */
+
+/* A tally of its own, if there is one that nobody has. With the lock held. */
+static void take_tally(struct pipci_worker *worker)
+{
+    struct pipc_server *server = worker->server;
+    uint32_t i = 0;
+    while (i < server->tally_count && (server->tally_owned >> i & 1))
+        i++;
+    worker->tally = &server->tallies[i];
+    worker->owns_tally = i < server->tally_count;
+    if (worker->owns_tally)
+        server->tally_owned |= UINT64_C(1) << i;
+}
+
+/* The next owner goes on counting where this one ended. With the lock held. */
+static void give_tally(const struct pipci_worker *worker)
+{
+    struct pipc_server *server = worker->server;
+    if (worker->owns_tally)
+        server->tally_owned &= ~(UINT64_C(1) << (worker->tally - server->tallies));
+}
+
 /* ---- the thread of a session ---- */
 
 static void wait_for_session(struct pipci_worker *worker)
@@ -172,6 +195,7 @@ static void worker_main(void *arg)
         set_number(&server->lingering, server->lingering - 1);
     if (worker->departed)
         server->departed--;
+    give_tally(worker);
     worker->finished = true;
     server->live--;
     pipci_cond_broadcast(&server->changed);
@@ -189,7 +213,6 @@ static struct pipci_worker *worker_new(struct pipc_server *server)
     worker->server = server;
     worker->request.worker = worker;
     worker->has_slot = true;
-    worker->tally = &server->tallies[server->tally_next++ % server->tally_count];
     return worker;
 }
 
@@ -201,6 +224,8 @@ static pipc_result start_worker(struct pipc_server *server, struct pipci_worker 
     pipc_result result = worker ? PIPC_OK : PIPC_ERR_ALLOC;
     pipci_mutex_lock(&server->lock);
     server->live += 1;
+    if (worker)
+        take_tally(worker);
     pipci_mutex_unlock(&server->lock);
     if (worker)
         result = pipci_thread_start(server->allocator, worker_main, worker, PIPCI_SESSION_STACK,
@@ -211,6 +236,8 @@ static pipc_result start_worker(struct pipc_server *server, struct pipci_worker 
         server->workers = worker;
     } else {
         server->live -= 1;
+        if (worker)
+            give_tally(worker);
         set_number(&server->used, server->used - 1);
     }
     pipci_mutex_unlock(&server->lock);

@@ -37,6 +37,11 @@ pipc_result pipci_session_send_wait(struct pipc_session *session,
                                     const struct pipc_message *message,
                                     const struct pipc_wait *wait, struct pipc_error *err);
 
+/* The same for a message that goes in one packet and needs not wait. PIPC_ERR_TIMEOUT with the
+ * session open: this one does; nothing was sent. */
+pipc_result pipci_session_send_at_once(struct pipc_session *session,
+                                       const struct pipc_message *message, struct pipc_error *err);
+
 /* pipc_session_receive. `wait` until the first packet; message_timeout_ms from there (0: on a
  * client the deadline of `wait` covers the whole message, on a server 30000). */
 pipc_result pipci_session_receive_wait(struct pipc_session *session, const struct pipc_wait *wait,

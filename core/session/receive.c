@@ -5,14 +5,15 @@
  * session's thread.
  */
 #include "../wire/batch.h"
+#include "../wire/header.h"
 #include "session.h"
 
 #include <string.h>
 
 /* ---- what goes to the caller ---- */
 
-static void hand_out(const struct pipc_session *s, const void *payload, size_t len,
-                     struct pipc_message *ret_message)
+static inline void hand_out(const struct pipc_session *s, const void *payload, size_t len,
+                            struct pipc_message *ret_message)
 {
     const struct pipc_header *const h = &s->in.header;
 
@@ -28,8 +29,8 @@ static void hand_out(const struct pipc_session *s, const void *payload, size_t l
 }
 
 /* Row 11, then the message is the caller's. */
-static pipc_result deliver(struct pipc_session *s, struct pipc_message *ret_message,
-                           struct pipc_error *err)
+static inline pipc_result deliver(struct pipc_session *s, struct pipc_message *ret_message,
+                                  struct pipc_error *err)
 {
     const struct pipc_header *const h = &s->in.header;
 
@@ -65,7 +66,7 @@ static pipc_result check_head(struct pipc_session *s, const uint8_t *head, uint6
     if (result != PIPC_OK)
         return pipci_session_break(s, err, PIPC_ERR_PROTOCOL, 0, "header of a message: %s",
                                    pipc_result_text(result));
-    if (s->in.header.kind != (s->role == PIPC_ROLE_CLIENT ? PIPC_KIND_RESPONSE : PIPC_KIND_REQUEST))
+    if (s->in.header.kind != s->in_kind)
         return violation(s, err, s->role == PIPC_ROLE_CLIENT ? "not a response" : "not a request");
     return PIPC_OK;
 }
@@ -141,9 +142,9 @@ static pipc_result begin_chunks(struct pipc_session *s, uint32_t have, struct pi
     return PIPC_OK;
 }
 
-static pipc_result judge(struct pipc_session *s, const uint8_t *head,
-                         const struct pipc_received *got, struct pipc_message *ret_message,
-                         struct pipc_error *err)
+PIPCI_COLD static pipc_result judge(struct pipc_session *s, const uint8_t *head,
+                                    const struct pipc_received *got,
+                                    struct pipc_message *ret_message, struct pipc_error *err)
 {
     pipc_result result = check_head(s, head, got->len, err);
 
@@ -157,37 +158,72 @@ static pipc_result judge(struct pipc_session *s, const uint8_t *head,
     return have == s->in.header.payload_len ? PIPC_OK : begin_chunks(s, have, err);
 }
 
+/* What nearly every first packet is: a whole message within all limits, awaited. It passes rows 4
+ * to 9, and its header is kept; every other packet takes the rows in their order. */
+static inline bool is_usual(struct pipc_session *s, const uint8_t *head,
+                            const struct pipc_received *got)
+{
+    struct pipc_header *const h = &s->in.header;
+
+    if (got->flags || got->len < PIPC_HEADER_LEN)
+        return false;
+    *h = pipci_header_read(head);
+    if (h->magic != PIPC_MAGIC || h->version != PIPC_WIRE_VERSION ||
+        h->header_len != PIPC_HEADER_LEN || h->kind != s->in_kind)
+        return false;
+    /* The channel gives no more than fits, which is within the limit of bytes. */
+    if (h->payload_len != got->len - PIPC_HEADER_LEN || h->payload_len > s->in.first ||
+        h->item_count > s->in_items)
+        return false;
+    return s->role != PIPC_ROLE_CLIENT || pipci_inflight_has(&s->ids, h->message_id);
+}
+
 /* ---- the first packet, rows 2 and 3 ---- */
 
-static pipc_result first_failed(struct pipc_session *s, pipc_result result,
-                                const struct pipc_error *cause, struct pipc_error *err)
+PIPCI_COLD static pipc_result first_failed(struct pipc_session *s, pipc_result result,
+                                           const struct pipc_error *cause, struct pipc_error *err)
 {
     if (result == PIPC_ERR_TIMEOUT || result == PIPC_ERR_ABORTED || result == PIPC_ERR_BAD_PARAM)
         return pipci_session_report(s, err, result, cause);
     return pipci_session_break_by(s, err, result, cause);
 }
 
-static pipc_result receive_first(struct pipc_session *s, const struct pipc_wait *wait,
-                                 struct pipc_message *ret_message, struct pipc_error *err)
+/* From the plane, unless something that was kept goes out meanwhile. */
+static inline pipc_result take_packet(struct pipc_session *s, uint8_t *head,
+                                      const struct pipc_wait *wait,
+                                      struct pipc_received *ret_received, struct pipc_error *cause,
+                                      struct pipc_error *err, bool *ret_broken)
+{
+    const struct pipc_piece whole = {head, PIPC_HEADER_LEN + (size_t)s->in.first};
+
+    if (s->out.pending)
+        return pipci_packet_receive(s, head, s->in.bytes, s->in.first, wait, ret_received, cause,
+                                    err, ret_broken);
+    return s->plane->ops.receive(s->channel, &whole, 1, wait, ret_received, cause);
+}
+
+static inline pipc_result receive_first(struct pipc_session *s, const struct pipc_wait *wait,
+                                        struct pipc_message *ret_message, struct pipc_error *err)
 {
     uint8_t alone[PIPC_HEADER_LEN]; /* where no payload is allowed */
-    struct pipc_received got;
+    struct pipc_received got = {.size = (uint32_t)sizeof(got)};
     struct pipc_error cause;
     bool broken = false;
 
     /* Taken at the first receive, not at the handshake; nothing has been read yet, so a failure
      * changes nothing. */
-    if (!pipci_inbound_room(s, s->in.first, 0))
+    if (s->in.first > s->in.cap && !pipci_inbound_room(s, s->in.first, 0))
         return pipci_fail(err, PIPC_ERR_ALLOC, 0, "%s: no memory for a packet of %u bytes", s->name,
                           s->in.first);
     uint8_t *const head = s->in.bytes ? s->in.bytes - PIPC_HEADER_LEN : alone;
     pipci_cause_init(&cause);
-    const pipc_result result =
-        pipci_packet_receive(s, head, s->in.bytes, s->in.first, wait, &got, &cause, err, &broken);
+    const pipc_result result = take_packet(s, head, wait, &got, &cause, err, &broken);
     if (broken)
         return result;
     if (result != PIPC_OK)
         return first_failed(s, result, &cause, err);
+    if (is_usual(s, head, &got))
+        return PIPC_OK;
     if ((got.flags & PIPC_RECEIVED_END) || !got.len)
         return pipci_session_break(s, err, PIPC_ERR_DISCONNECTED, 0, "the other side closed");
     return judge(s, head, &got, ret_message, err);
@@ -196,9 +232,9 @@ static pipc_result receive_first(struct pipc_session *s, const struct pipc_wait 
 /* ---- a whole message ---- */
 
 /* `wait` is for the first packet, `rest` for the chunks. */
-static pipc_result receive(struct pipc_session *s, const struct pipc_wait *wait,
-                           const struct pipc_wait *rest, uint64_t message_timeout_ms,
-                           struct pipc_message *ret_message, struct pipc_error *err)
+static inline pipc_result receive(struct pipc_session *s, const struct pipc_wait *wait,
+                                  const struct pipc_wait *rest, uint64_t message_timeout_ms,
+                                  struct pipc_message *ret_message, struct pipc_error *err)
 {
     pipc_result result = PIPC_OK;
 
@@ -215,13 +251,13 @@ static pipc_result last_look(struct pipc_session *s, struct pipc_message *ret_me
 {
     const struct pipc_wait now = pipci_wait_make(PIPC_NOW, PIPC_NO_HANDLE, NULL);
 
-    struct pipc_message found = *ret_message;
+    struct pipc_message found = {.size = sizeof(found)};
 
     s->last_look = false;
     s->out.pending = false;
     if (receive(s, &now, &now, 0, &found, NULL) != PIPC_OK)
         return pipci_session_say_broken(s, err);
-    *ret_message = found;
+    pipci_out_copy(ret_message, &found, sizeof(found));
     return PIPC_OK;
 }
 
@@ -238,11 +274,12 @@ static void poison(struct pipc_session *s)
 #endif
 }
 
-static pipc_result receive_checked(struct pipc_session *session, const struct pipc_wait *wait,
-                                   const struct pipc_wait *rest, uint64_t message_timeout_ms,
-                                   struct pipc_message *ret_message, struct pipc_error *err)
+static inline pipc_result receive_checked(struct pipc_session *session,
+                                          const struct pipc_wait *wait,
+                                          const struct pipc_wait *rest, uint64_t message_timeout_ms,
+                                          struct pipc_message *ret_message, struct pipc_error *err)
 {
-    if (!session || !ret_message || ret_message->size < sizeof(*ret_message) ||
+    if (!session || !ret_message || !PIPCI_HAS(ret_message, reserved) ||
         message_timeout_ms == PIPC_NOW)
         return pipci_fail(err, PIPC_ERR_BAD_PARAM, 0,
                           "receive: session or message is missing, or the time for a message is "

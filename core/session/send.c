@@ -3,6 +3,7 @@
  * Sending a message (level1-transport.md 8): the checks in their order, then one packet or a series
  * of chunks, taken from the caller's payload in place. The session's thread.
  */
+#include "../wire/header.h"
 #include "session.h"
 
 #include <string.h>
@@ -17,11 +18,9 @@ static pipc_result bad(const struct pipc_session *s, struct pipc_error *err, con
 static pipc_result check_arguments(const struct pipc_session *s, const struct pipc_message *m,
                                    struct pipc_error *err)
 {
-    const uint16_t kind = s->role == PIPC_ROLE_CLIENT ? PIPC_KIND_REQUEST : PIPC_KIND_RESPONSE;
-
     if (!m->payload && m->payload_len)
         return bad(s, err, "a payload length without a payload");
-    if (m->kind != kind)
+    if (m->kind != s->out_kind)
         return bad(s, err,
                    s->role == PIPC_ROLE_CLIENT ? "a client sends requests only"
                                                : "a server sends responses only");
@@ -35,10 +34,10 @@ static pipc_result check_arguments(const struct pipc_session *s, const struct pi
 static pipc_result check_limits(const struct pipc_session *s, const struct pipc_message *m,
                                 struct pipc_error *err)
 {
-    if (m->payload_len > pipc_session_send_limit(s))
+    if (m->payload_len > s->out_limit)
         return pipci_fail(err, PIPC_ERR_LIMIT_EXCEEDED, 0,
                           "%s: payload of %llu bytes, the limit is %u", s->name,
-                          (unsigned long long)m->payload_len, pipc_session_send_limit(s));
+                          (unsigned long long)m->payload_len, s->out_limit);
     if (m->item_count > s->out_items)
         return pipci_fail(err, PIPC_ERR_LIMIT_EXCEEDED, 0, "%s: %u items, the limit is %u", s->name,
                           m->item_count, s->out_items);
@@ -104,9 +103,24 @@ static pipc_result check_send(struct pipc_session *s, const struct pipc_message 
     return result;
 }
 
+/* What nearly every message is: the only one in flight, whole in one packet, within all limits. No
+ * row can refuse it, and nothing that was kept goes first; every other message takes the rows in
+ * their order. */
+static inline bool is_usual(const struct pipc_session *s, const struct pipc_message *m)
+{
+    if (s->state != PIPC_SESSION_OPEN || s->in.kept || s->out.pending)
+        return false;
+    if (m->kind != s->out_kind || m->payload_len > s->out_packet || (!m->payload && m->payload_len))
+        return false;
+    if (m->flags & ~PIPC_FLAG_BATCH || m->item_count > s->out_items ||
+        (m->item_count != 1 && (!m->item_count || !m->flags)))
+        return false;
+    return s->role != PIPC_ROLE_CLIENT || !pipci_inflight_count(&s->ids);
+}
+
 /* ---- packets, row 7 ---- */
 
-static void encode_head(const struct pipc_message *m, uint8_t *head)
+static inline void encode_head(const struct pipc_message *m, uint8_t *head)
 {
     const struct pipc_header header = {.magic = PIPC_MAGIC,
                                        .version = PIPC_WIRE_VERSION,
@@ -119,7 +133,7 @@ static void encode_head(const struct pipc_message *m, uint8_t *head)
                                        .item_count = m->item_count,
                                        .message_id = m->message_id};
 
-    (void)pipc_header_encode(&header, head, PIPC_HEADER_LEN);
+    pipci_header_write(&header, head);
 }
 
 /* The payload was built in the room of the data plane: the header joins it there. */
@@ -130,8 +144,9 @@ static pipc_result commit_room(struct pipc_session *s, const struct pipc_message
     return s->plane->ops.commit(s->channel, PIPC_HEADER_LEN + m->payload_len, wait, cause);
 }
 
-static pipc_result send_first(struct pipc_session *s, const struct pipc_message *m, uint32_t first,
-                              const struct pipc_wait *wait, struct pipc_error *cause)
+static inline pipc_result send_first(struct pipc_session *s, const struct pipc_message *m,
+                                     uint32_t first, const struct pipc_wait *wait,
+                                     struct pipc_error *cause)
 {
     uint8_t head[PIPC_HEADER_LEN];
 
@@ -184,24 +199,30 @@ static bool nothing_sent(pipc_result result)
            result == PIPC_ERR_ALLOC;
 }
 
+PIPCI_COLD static pipc_result first_failed(struct pipc_session *s, const struct pipc_message *m,
+                                           pipc_result result, const struct pipc_error *cause,
+                                           struct pipc_error *err)
+{
+    if (!nothing_sent(result))
+        return pipci_session_break_by(s, err, result, cause);
+    if (s->role == PIPC_ROLE_CLIENT)
+        pipci_inflight_remove(&s->ids, m->message_id);
+    return pipci_session_report(s, err, result, cause);
+}
+
 static pipc_result send_message(struct pipc_session *s, const struct pipc_message *m,
                                 const struct pipc_wait *wait, struct pipc_error *err)
 {
-    uint32_t first = (uint32_t)m->payload_len;
+    const uint32_t total = (uint32_t)m->payload_len;
+    const uint32_t first = total < s->out_packet ? total : s->out_packet;
     struct pipc_error cause;
 
     pipci_cause_init(&cause);
-    if (!s->whole && first > s->packet_size - PIPC_HEADER_LEN)
-        first = s->packet_size - PIPC_HEADER_LEN;
     const pipc_result result = send_first(s, m, first, wait, &cause);
     s->room = NULL;
-    if (result == PIPC_OK)
-        return first == m->payload_len ? PIPC_OK : send_chunks(s, m, first, wait, err);
-    if (!nothing_sent(result))
-        return pipci_session_break_by(s, err, result, &cause);
-    if (s->role == PIPC_ROLE_CLIENT)
-        pipci_inflight_remove(&s->ids, m->message_id);
-    return pipci_session_report(s, err, result, &cause);
+    if (result != PIPC_OK)
+        return first_failed(s, m, result, &cause, err);
+    return first == total ? PIPC_OK : send_chunks(s, m, first, wait, err);
 }
 
 /* What was kept goes first; then the id is recorded, because the answer may come before the send
@@ -220,15 +241,12 @@ static pipc_result prepare(struct pipc_session *s, const struct pipc_message *m,
     return PIPC_OK;
 }
 
-pipc_result pipci_session_send_wait(struct pipc_session *session,
-                                    const struct pipc_message *message,
-                                    const struct pipc_wait *wait, struct pipc_error *err)
+/* A message that may be refused, or that goes in several packets, or behind what was kept. */
+static pipc_result send_unusual(struct pipc_session *session, const struct pipc_message *message,
+                                const struct pipc_wait *wait, struct pipc_error *err)
 {
-    pipc_result result;
+    pipc_result result = check_send(session, message, err);
 
-    if (!session || !message || message->size < sizeof(*message))
-        return pipci_fail(err, PIPC_ERR_BAD_PARAM, 0, "send: session or message is missing");
-    result = check_send(session, message, err);
     if (result != PIPC_OK)
         return result;
     result = prepare(session, message, wait, err);
@@ -239,24 +257,59 @@ pipc_result pipci_session_send_wait(struct pipc_session *session,
     return result;
 }
 
-static bool is_one_packet(const struct pipc_session *s, const struct pipc_message *m)
+static inline pipc_result send_usual(struct pipc_session *s, const struct pipc_message *m,
+                                     const struct pipc_wait *wait, struct pipc_error *err)
 {
-    return s->whole || m->payload_len <= s->packet_size - PIPC_HEADER_LEN;
+    struct pipc_error cause;
+
+    pipci_cause_init(&cause);
+    if (s->role == PIPC_ROLE_CLIENT)
+        (void)pipci_inflight_add(&s->ids, s->memory, m->message_id);
+    const pipc_result result = send_first(s, m, (uint32_t)m->payload_len, wait, &cause);
+    s->room = NULL;
+    return result == PIPC_OK ? PIPC_OK : first_failed(s, m, result, &cause, err);
+}
+
+static inline pipc_result send_any(struct pipc_session *session, const struct pipc_message *message,
+                                   const struct pipc_wait *wait, struct pipc_error *err)
+{
+    if (!session || !message || !PIPCI_HAS(message, reserved))
+        return pipci_fail(err, PIPC_ERR_BAD_PARAM, 0, "send: session or message is missing");
+    return is_usual(session, message) ? send_usual(session, message, wait, err)
+                                      : send_unusual(session, message, wait, err);
+}
+
+pipc_result pipci_session_send_wait(struct pipc_session *session,
+                                    const struct pipc_message *message,
+                                    const struct pipc_wait *wait, struct pipc_error *err)
+{
+    return send_any(session, message, wait, err);
+}
+
+pipc_result pipci_session_send_at_once(struct pipc_session *session,
+                                       const struct pipc_message *message, struct pipc_error *err)
+{
+    static const struct pipc_wait now = {
+        .size = sizeof(now), .deadline_ns = PIPC_NOW, .abort = PIPC_NO_HANDLE};
+
+    if (message->payload_len > session->out_packet)
+        return PIPC_ERR_TIMEOUT;
+    return send_any(session, message, &now, err);
 }
 
 pipc_result pipc_session_send(struct pipc_session *session, const struct pipc_message *message,
                               uint64_t timeout_ms, pipc_handle abort, struct pipc_error *err)
 {
-    struct pipc_wait wait = pipci_wait_make(PIPC_NOW, abort, NULL);
+    struct pipc_wait wait = pipci_wait_make(PIPC_NEVER, abort, NULL);
 
     /* A packet hardly ever has to wait, so the clock is read when it has to. */
-    if (timeout_ms && abort == PIPC_NO_HANDLE && session && message &&
-        message->size >= sizeof(*message) && is_one_packet(session, message)) {
-        const pipc_result result = pipci_session_send_wait(session, message, &wait, err);
-        if (result != PIPC_ERR_TIMEOUT || timeout_ms == PIPC_NOW ||
-            session->state == PIPC_SESSION_BROKEN)
+    if (timeout_ms && timeout_ms != PIPC_NOW && abort == PIPC_NO_HANDLE && session && message &&
+        PIPCI_HAS(message, reserved)) {
+        const pipc_result result = pipci_session_send_at_once(session, message, err);
+        if (result != PIPC_ERR_TIMEOUT || session->state == PIPC_SESSION_BROKEN)
             return result;
     }
-    wait.deadline_ns = pipci_deadline(timeout_ms);
-    return pipci_session_send_wait(session, message, &wait, err);
+    if (timeout_ms)
+        wait.deadline_ns = pipci_deadline(timeout_ms);
+    return send_any(session, message, &wait, err);
 }

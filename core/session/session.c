@@ -21,6 +21,8 @@ struct pipc_session *pipci_session_new(struct pipc_context *context, uint32_t ro
     s->memory = memory;
     s->process = pipci_process_id();
     s->role = role;
+    s->out_kind = role == PIPC_ROLE_CLIENT ? PIPC_KIND_REQUEST : PIPC_KIND_RESPONSE;
+    s->in_kind = role == PIPC_ROLE_CLIENT ? PIPC_KIND_RESPONSE : PIPC_KIND_REQUEST;
     s->state = PIPC_SESSION_OPEN;
     s->plane = carrier;
     s->channel = channel;
@@ -50,6 +52,10 @@ static void use_plane(struct pipc_session *s, const struct pipci_transport *upgr
     s->single = s->plane->ops.traits & PIPC_TRAIT_ONE_OUTSTANDING;
     s->packet_max = s->whole ? s->plane->ops.packet_max(s->channel, 0) : s->packet_size;
     s->in.first = bound(s->in_bytes, s->packet_max);
+    s->out_limit = s->whole                              ? bound(s->out_bytes, s->packet_max)
+                   : s->out_bytes < PIPC_PAYLOAD_LEN_MAX ? s->out_bytes
+                                                         : PIPC_PAYLOAD_LEN_MAX;
+    s->out_packet = bound(s->out_limit, s->packet_max);
 }
 
 void pipci_session_open(struct pipc_session *s, const struct pipc_hello_ack *ack,
@@ -159,11 +165,7 @@ int pipc_session_wants_room(const struct pipc_session *session)
 
 uint32_t pipc_session_send_limit(const struct pipc_session *session)
 {
-    if (!session)
-        return 0;
-    return session->whole ? bound(session->out_bytes, session->packet_max)
-           : session->out_bytes < PIPC_PAYLOAD_LEN_MAX ? session->out_bytes
-                                                       : PIPC_PAYLOAD_LEN_MAX;
+    return session ? session->out_limit : 0;
 }
 
 uint32_t pipci_session_traits(const struct pipc_session *session)
@@ -183,12 +185,13 @@ uint32_t pipci_session_state(const struct pipc_session *session)
 
 void *pipc_session_reserve(struct pipc_session *session, size_t payload_len)
 {
-    const struct pipc_wait now = pipci_wait_make(PIPC_NOW, PIPC_NO_HANDLE, NULL);
+    static const struct pipc_wait now = {
+        .size = sizeof(now), .deadline_ns = PIPC_NOW, .abort = PIPC_NO_HANDLE};
     void *room = NULL;
 
     if (!session || session->state != PIPC_SESSION_OPEN ||
         !(session->plane->ops.traits & PIPC_TRAIT_WRITE_IN_PLACE) ||
-        payload_len > pipc_session_send_limit(session))
+        payload_len > session->out_limit)
         return NULL;
     session->room = NULL;
     session->room_len = PIPC_HEADER_LEN + payload_len;

@@ -126,9 +126,12 @@ struct pipc_session {
     uint32_t packet_size;
     uint32_t packet_max; /* largest packet of the plane, when it never chunks */
     uint32_t out_bytes, out_items;
+    uint32_t out_limit;  /* payload of a message that may be sent */
+    uint32_t out_packet; /* payload of one that goes in one packet, never above the limit */
     uint32_t in_bytes, in_items;
     uint32_t refused_code;
     uint64_t refused_id;
+    uint16_t out_kind, in_kind; /* of messages: what the role sends and gets */
     uint32_t max_in_flight;
     uint32_t message_timeout_ms;
     uint8_t *room; /* from reserve, header included; NULL: none */
@@ -158,15 +161,16 @@ void pipci_session_open(struct pipc_session *session, const struct pipc_hello_ac
 /* Breaks the session for good; the first error is kept. Returns `result` with err filled. */
 pipc_result pipci_session_break(struct pipc_session *session, struct pipc_error *err,
                                 pipc_result result, int32_t os_code, const char *format, ...)
-    PIPCI_PRINTF(5, 6);
+    PIPCI_PRINTF(5, 6) PIPCI_COLD;
 /* The same for a result of a channel; `cause` is what the channel wrote. */
 pipc_result pipci_session_break_by(struct pipc_session *session, struct pipc_error *err,
-                                   pipc_result result, const struct pipc_error *cause);
+                                   pipc_result result, const struct pipc_error *cause) PIPCI_COLD;
 /* A result that changes nothing. */
 pipc_result pipci_session_report(const struct pipc_session *session, struct pipc_error *err,
-                                 pipc_result result, const struct pipc_error *cause);
+                                 pipc_result result, const struct pipc_error *cause) PIPCI_COLD;
 /* PIPC_ERR_BROKEN, with the first error's sentence. */
-pipc_result pipci_session_say_broken(const struct pipc_session *session, struct pipc_error *err);
+pipc_result pipci_session_say_broken(const struct pipc_session *session,
+                                     struct pipc_error *err) PIPCI_COLD;
 
 /* An error record of our own for a channel to write into, cheap to prepare. */
 static inline void pipci_cause_init(struct pipc_error *cause)

@@ -105,12 +105,10 @@ class Page:
                 self.plot(f'latency-{rate}', svg.lines(f'Latency at {rate:,} a second', 'us', ['p50', 'p95', 'p99', 'p99.9'], series),
                           f'Latency percentiles at {rate} a second')
         for transport in self.transports('ping-pong'):
-            pair = [self.one(scenario='ping-pong', rate=1000, transport=transport, level='l2', spin=s) for s in ('adaptive', 'off')]
-            both = [sum(r[k] for k in ('client_cpu', 'server_cpu')) for r in pair if r]
-            self.target(f'{transport} at 1,000 a second: CPU of both sides, adaptive to off', both[0] / both[1] if len(both) == 2 and both[1] else None,
-                        1.10, False)
+            row = self.one(scenario='ping-pong', rate=1000, transport=transport, level='l2', spin='adaptive')
+            self.target(f'{transport} at 1,000 a second: CPU of both sides, adaptive to off', row and row['cpu_to_off'], 1.10, False)
         row = self.one(scenario='ping-pong', rate=100000, transport='shm', level='l1')
-        self.target('shm at 100,000 a second: p99 to that of the raw exchange', row and row['floor_p99_us'] and row['p99_us'] / row['floor_p99_us'], 2, False)
+        self.target('shm at 100,000 a second: p99 to that of the raw exchange', row and row['p99_to_floor'], 2, False)
 
     def batch(self):
         rows = self.pick(scenario='batch')
@@ -161,6 +159,28 @@ class Page:
             self.text.append(f'Profile of {name} (share of its samples):\n')
             self.text.append(table(['function', 'object', 'share'], samples))
 
+    def lookups(self):
+        kinds = ('apps-lookup', 'cgroups-lookup')
+        rows = [r for kind in kinds for r in self.pick(scenario=kind)]
+        self.heading('Logical lookups', 'One call for so many keys, default limits; the raw exchange carries the bytes of all keys and items at once.')
+        self.text.append(table(['kind, transport', 'keys', 'calls a second', 'p50 us', 'p99 us', 'ns a key', 'raw exchange p50 us',
+                                'allocations of the client'],
+                               [[f"{r['scenario']} {r['transport']}", r['items'], count(r['throughput']), us(r['p50_us']), us(r['p99_us']),
+                                 f"{r['ns_per_item']:.0f}", us(r['floor_p50_us']), r['allocations']] for r in rows]))
+        sizes = sorted({r['items'] for r in rows})
+        series = []
+        for kind, transport in dict.fromkeys((r['scenario'], r['transport']) for r in rows):
+            by = {r['items']: r['ns_per_item'] for r in rows if (r['scenario'], r['transport']) == (kind, transport)}
+            series.append((f'{kind} {transport}', [by.get(n) for n in sizes]))
+        if series:
+            self.plot('lookup', svg.lines('Time of a key by the keys of a call', 'ns', [str(n) for n in sizes], series), 'Time of a key by the keys of a call')
+        codecs = [r for name in ('apps-codec', 'apps-codec-labels', 'cgroups-codec', 'cgroups-codec-labels') for r in self.pick(scenario=name)]
+        self.text.append(table(['codec alone', 'items', 'responses a second', 'ns an item', 'copy of the bytes, ns an item'],
+                               [[r['scenario'], r['items'], count(r['throughput']), f"{r['ns_per_item']:.1f}",
+                                 '-' if r['floor_p50_us'] is None else f"{r['floor_p50_us'] * 1000 / r['items']:.1f}"] for r in codecs]))
+        for r in codecs:
+            self.target(f"{r['scenario']}: building and decoding, ns an item", r['ns_per_item'], 100, False, '{:.0f}')
+
     def others(self):
         self.heading('Connecting')
         self.text.append(table(['transport, level', 'a second', 'p50 us', 'p99 us', 'raw connection p50 us', 'ratio'],
@@ -181,7 +201,7 @@ class Page:
 
     def make(self):
         """(text of the page, {file name: SVG})"""
-        for part in (self.ping_pong, self.rates, self.batch, self.pipeline, self.snapshot, self.others):
+        for part in (self.ping_pong, self.rates, self.batch, self.pipeline, self.snapshot, self.lookups, self.others):
             part()
         head = ['# Figures\n', 'Made by `tests/bench/report`; nothing here is written by hand. What is measured, and how, stands in '
                 '[cli.md](cli.md), "The bench".\n',

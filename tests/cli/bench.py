@@ -3,6 +3,7 @@
 import csv
 import glob
 import io
+import itertools
 import json
 import os
 import re
@@ -11,11 +12,13 @@ import subprocess
 import xml.dom.minidom
 
 FIELDS = ['scenario', 'transport', 'level', 'spin', 'rate', 'items', 'depth', 'rounds', 'throughput', 'p50_us', 'p95_us', 'p99_us',
-          'p999_us', 'send_p50_us', 'send_p99_us', 'client_cpu', 'server_cpu', 'floor', 'ratio_to_floor', 'ratio_p50',
-          'floor_kind', 'floor_p50_us', 'floor_p99_us', 'floor_client_cpu', 'floor_server_cpu', 'ns_per_item', 'allocations',
-          'client_wakeups', 'server_wakeups', 'client_pin', 'server_pin', 'skipped']
+          'p999_us', 'send_p50_us', 'send_p99_us', 'client_cpu', 'server_cpu', 'cpu_to_off', 'floor', 'ratio_to_floor', 'ratio_p50',
+          'p99_to_floor', 'floor_kind', 'floor_p50_us', 'floor_p99_us', 'floor_client_cpu', 'floor_server_cpu', 'ns_per_item',
+          'allocations', 'client_wakeups', 'server_wakeups', 'client_pin', 'server_pin', 'skipped']
 LEVELS = {'ping-pong': {'l1', 'l2'}, 'batch': {'l1', 'l2'}, 'pipeline': {'l1'}, 'pipeline-batch': {'l1'}, 'snapshot': {'l2', 'l3'},
-          'cache': {'l3'}, 'connect': {'l1', 'l2'}, 'idle': {'l1', 'l2'}}
+          'cache': {'l3'}, 'connect': {'l1', 'l2'}, 'idle': {'l1', 'l2'}, 'apps-lookup': {'l2'}, 'cgroups-lookup': {'l2'}}
+CODECS = ['apps-codec', 'apps-codec-labels', 'cgroups-codec', 'cgroups-codec-labels']
+LEVELS.update({name: {'l2'} for name in CODECS})
 SHORT = ['--duration', '0.05', '--rounds', '3']
 
 
@@ -38,9 +41,12 @@ def check_row(row):
     else:
         assert row['throughput'] > 0 and 0 < row['p50_us'] <= row['p95_us'] <= row['p99_us'] <= row['p999_us'], row
         assert row['floor'] > 0 and row['ratio_to_floor'] > 0 and row['ratio_p50'] > 0 and row['floor_kind'], row
-        assert row['client_cpu'] >= 0 and row['server_cpu'] >= 0 and row['rounds'] == 3, row
+        assert row['client_cpu'] >= 0 and (row['server_cpu'] or 0) >= 0 and row['rounds'] == 3, row
         assert (row['send_p50_us'] is not None) == (row['rate'] > 0), row
-        assert (row['ns_per_item'] is not None) == (row['scenario'] == 'batch' and row['items'] > 1), row
+        per_item = row['scenario'] in CODECS or row['scenario'].endswith('-lookup')
+        assert (row['ns_per_item'] is not None) == (per_item or (row['scenario'] == 'batch' and row['items'] > 1)), row
+        if per_item:    # the printed ones are rounded
+            assert abs(row['ns_per_item'] * row['items'] / 1000 - row['p50_us']) <= 0.005 * row['items'] / 1000 + 0.001, row
 
 
 def check_scenario(case, name):
@@ -87,6 +93,38 @@ def test_cache_is_measured_once_and_allocates_nothing(case):
     assert len(rows) == 1 and rows[0]['allocations'] == 0, rows
 
 
+def test_lookups_of_16_to_32768_keys_over_every_transport(case):
+    for name in ('apps-lookup', 'cgroups-lookup'):
+        done = case.pipc('bench', name, '--json', '--duration', 0.01, '--rounds', 1, timeout=120)
+        assert done.code == 0 and done.err == '', str(done)
+        rows = done.lines()
+        for row in rows:
+            check_row({**row, 'rounds': 3})
+        assert {(row['transport'], row['items'], row['level']) for row in rows} == \
+            {(t, n, 'l2') for t in transports(case) for n in (16, 256, 8192, 32768)}, rows
+    assert os.listdir(case.run_dir) == []
+
+
+def test_limits_of_a_lookup_hold_for_both_sides(case):
+    words = ('apps-lookup', '--items', 5000, '--json', '--transports', 'uds', '--no-floor')
+    done = bench(case, *words, '--max-request-bytes', 1 << 20, '--max-response-bytes', 16 << 20)
+    assert done.code == 0 and done.lines()[0]['throughput'] > 0, str(done)
+    done = bench(case, *words, '--max-response-bytes', 1024, '--growth-ceiling-bytes', 1024)
+    assert done.code == 5 and 'apps-lookup over uds' in done.err, str(done)    # no placeholders of 63 keys fit
+
+
+def test_codecs_are_measured_once_without_a_server(case):
+    done = bench(case, *CODECS, '--json')
+    assert done.code == 0 and done.err == '', str(done)
+    rows = done.lines()
+    for row in rows:
+        check_row(row)
+        assert row['server_cpu'] is None and row['floor_kind'] == 'copy of the bytes' and row['allocations'] == 0, row
+    assert [(row['scenario'], row['items']) for row in rows] == [(name, 8192) for name in CODECS], rows
+    done = bench(case, 'apps-codec', '--items', 10, '--transports', 'uds')
+    assert done.code == 0 and ' ns an item' in done.out and 'beyond' not in done.out, str(done)
+
+
 def test_connect_over_every_transport(case):
     check_scenario(case, 'connect')
 
@@ -105,6 +143,14 @@ def test_target_rate_is_kept_by_each_level(case):
         assert row['rate'] == 1000 and row['send_p50_us'] <= row['p50_us'], row
         # A slice that ends late counts more time; it never counts more requests.
         assert 0 < row['throughput'] <= 1050, row
+
+
+def test_target_rate_is_judged_against_spin_off_and_the_floor(case):
+    rows = bench(case, 'ping-pong', '--json', '--transports', 'uds', '--spin', 'adaptive,off', '--rate', 1000, '--level', 'l2').lines()
+    for row in rows:
+        check_row(row)
+        assert row['p99_to_floor'] > 0 and (row['cpu_to_off'] is None) == (row['spin'] == 'off'), row
+    assert {row['spin'] for row in rows} == {'adaptive', 'off'} and rows[0]['cpu_to_off'] > 0, rows
 
 
 def test_ping_pong_without_a_rate_is_measured_at_four(case):
@@ -176,6 +222,10 @@ def test_server_that_runs_already_is_measured(case):
     done = bench(case, 'batch', '--items', 20, '--no-server', '--service', 'svc', '--token', 7, '--json', '--transports', 'uds')
     assert done.code == 0 and [row['items'] for row in done.lines()] == [20, 20], str(done)
     assert case.stop(server) == 0 and os.listdir(case.run_dir) == []
+    server = case.serve('apps-lookup', '--service', 'svc', '--data', case.file('data', '{}'))
+    done = bench(case, 'apps-lookup', 'apps-codec', '--items', 20, '--no-server', '--service', 'svc', '--json', '--transports', 'uds')
+    assert done.code == 0 and [row['skipped'] for row in done.lines()] == [None, 'this scenario asks no server'], str(done)
+    assert case.stop(server) == 0
 
 
 def test_server_that_does_not_run_is_an_error_that_names_it(case):
@@ -207,12 +257,11 @@ def test_one_cpu_is_said(case):
 
 
 def test_signal_ends_it_and_leaves_nothing(case):
-    for how in (signal.SIGINT, signal.SIGTERM):
+    for how, seen in itertools.product((signal.SIGINT, signal.SIGTERM), ('/*', '/*/*/increment.sock')):
         process = case.start([case.tool, 'bench', 'ping-pong', 'idle', '--duration', '600', '--transports', 'uds', '--json', '--rate', '0',
                               '--run-dir', case.run_dir], ready='')
-        case.until(lambda: glob.glob(case.run_dir + '/*/*/increment.sock'), what='a server of the bench')
+        case.until(lambda: glob.glob(case.run_dir + seen), what=f'{seen} of the bench')
         children = children_of(process.pid)
-        assert children
         assert case.stop(process, how) == 7, open(process.err_path).read()
         case.until(lambda: not any(map(alive, children)), what='the end of the servers')
         assert os.listdir(case.run_dir) == []
@@ -241,14 +290,14 @@ def test_output_into_a_closed_pipe_ends_quietly_and_leaves_nothing(case):
 def test_report_makes_a_page_and_plots_of_kept_rows(case):
     rows = ''.join(bench(case, *words, '--json', '--transports', 'uds').out for words in
                    (['ping-pong', '--rate', 0, '--spin', 'adaptive,off'], ['ping-pong', '--rate', 1000, '--no-floor', '--level', 'l2'],
-                    ['batch', '--items', 500], ['pipeline', 'snapshot', 'cache', 'connect', 'idle', '--level', 'l1,l2,l3']))
+                    ['batch', '--items', 500], ['apps-lookup', 'cgroups-lookup', '--items', 64], CODECS, ['pipeline', 'snapshot', 'cache', 'connect', 'idle', '--level', 'l1,l2,l3']))
     out = os.path.join(case.folder, 'docs')
     report = os.path.join(os.path.dirname(__file__), os.pardir, 'bench', 'report')
     done = case.run([report, '--from', case.file('rows.jsonl', rows), '--out', out, '--tool', case.tool])
     assert done.code == 0 and 'cache look-up: allocations: 0' in done.out, str(done)
     page = open(os.path.join(out, 'bench.md'), encoding='utf-8').read()
     plots = re.findall(r'\]\((bench/[^)]+)\)', page)
-    assert len(plots) == 4 and sorted(plots) == sorted('bench/' + n for n in os.listdir(os.path.join(out, 'bench'))), plots
+    assert len(plots) == 5 and sorted(plots) == sorted('bench/' + n for n in os.listdir(os.path.join(out, 'bench'))), plots
     for plot in plots:
         assert xml.dom.minidom.parse(os.path.join(out, plot)).documentElement.tagName == 'svg'
     for row in map(json.loads, rows.splitlines()):

@@ -3,7 +3,9 @@
 import os
 import re
 
-# flaw (tests/broken/codec.c): rule that must find it
+from cases import long
+
+# flaw (tests/broken/codec*.c): rule that must find it
 FLAWS = {
     'table': 'C-TABLE', 'samples': 'C-SAMPLES', 'accept': 'C-ACCEPT', 'walk': 'C-WALK', 'writes': 'C-WALK', 'same': 'C-SAME',
     'visitor': 'C-VISITOR', 'null': 'C-NULL', 'surplus': 'C-SURPLUS', 'no_memory': 'C-NO-MEMORY', 'no_system': 'C-NO-SYSTEM',
@@ -12,6 +14,12 @@ FLAWS = {
     'call_encode': 'C-CALL-ENCODE', 'call_decode': 'C-CALL-DECODE', 'dispatch_request': 'C-DISPATCH-REQUEST',
     'dispatch_callback': 'C-DISPATCH-CALLBACK', 'dispatch_done': 'C-DISPATCH-DONE', 'dispatch_space': 'C-DISPATCH-SPACE',
     'batch': 'C-BATCH', 'snapshot_items': 'C-SNAPSHOT-ITEMS', 'snapshot_key': 'C-SNAPSHOT-ITEMS',
+    'lookup_null': 'C-LOOKUP-REQUEST', 'lookup_fit': 'C-LOOKUP-REQUEST', 'lookup_encode': 'C-LOOKUP-REQUEST',
+    'lookup_generation': 'C-LOOKUP-ITEMS', 'lookup_beyond': 'C-LOOKUP-ITEMS', 'lookup_raw': 'C-LOOKUP-ITEMS', 'lookup_size': 'C-LOOKUP-ITEMS',
+    'lookup_add': 'C-LOOKUP-STITCH', 'lookup_assemble': 'C-LOOKUP-STITCH', 'lookup_trust': 'C-LOOKUP-STITCH',
+    'lookup_echo': 'C-LOOKUP-LOCAL', 'lookup_local': 'C-LOOKUP-LOCAL', 'lookup_broken': 'C-LOOKUP-BROKEN',
+    'uniform_encode': 'C-UNIFORM-ENCODE', 'uniform_decode': 'C-UNIFORM-DECODE', 'uniform_stage': 'C-UNIFORM-DISPATCH',
+    'uniform_answer': 'C-UNIFORM-DISPATCH',
     'snapshot_index': 'C-SNAPSHOT-INDEX', 'snapshot_head': 'C-SNAPSHOT-HEAD', 'snapshot_broken': 'C-SNAPSHOT-BROKEN',
 }
 
@@ -41,6 +49,7 @@ def results(done):
     return {i: 'skipped' if '# SKIP' in rest else verdict for verdict, _, i, rest in lines}
 
 
+@long
 def test_every_codec_of_the_build_passes_every_rule(case):
     for name, how in codecs(case):
         done = case.pipc('conformance', *how, timeout=120)
@@ -62,6 +71,8 @@ def test_cases_follow_the_traits_that_a_codec_claims(case):
         listed = {line.split()[0] for line in case.pipc('conformance', *how, '--list').out.splitlines()}
         assert ('C-BATCH' in listed) == ('batch' in modules[name]['traits']), (name, listed)
         assert ('C-SNAPSHOT-ITEMS' in listed) == ('snapshot' in modules[name]['traits']), (name, listed)
+        assert ('C-LOOKUP-ITEMS' in listed) == ('lookup' in modules[name]['traits']), (name, listed)
+        assert ('C-UNIFORM-DECODE' in listed) == ('uniform' in modules[name]['traits']), (name, listed)
 
 
 def test_codec_with_one_flaw_fails_by_the_rule_that_it_breaks(case):
@@ -77,7 +88,7 @@ def test_same_codec_without_a_flaw_passes(case):
 
 def test_every_rule_has_a_codec_that_breaks_it(case):
     listed = set()
-    for flaw in ('none', 'batch'):
+    for flaw in ('none', 'batch', 'lookup_null', 'uniform_stage'):
         listed |= {line.split()[0] for line in case.pipc('conformance', '--module', broken(case, flaw), '--list').out.splitlines()}
     assert listed == set(FLAWS.values()), listed ^ set(FLAWS.values())
 

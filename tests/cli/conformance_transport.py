@@ -4,6 +4,8 @@ import concurrent.futures
 import os
 import re
 
+from cases import long
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Rules that no loadable module can break, with the reason.
 KEPT = {
@@ -12,10 +14,11 @@ KEPT = {
 }
 
 
-def transports(case):
+def transports(case, wrappers=False):
     """Every transport of the build: (name, how to name it to conformance)."""
     found = [(m['name'], ('--builtin', m['name']) if m['builtin'] else ('--module', m['file']))
-             for m in case.pipc('info', '--json').json()['modules'] if m['kind'] == 'transport']
+             for m in case.pipc('info', '--json').json()['modules']
+             if m['kind'] == 'transport' and ('wrapper' in m['traits']) == wrappers]
     assert found, 'the build has no transport'
     return found
 
@@ -49,10 +52,31 @@ def listed(case, how):
     return {line.split()[0] for line in case.pipc('conformance', *how, '--list').out.splitlines()}
 
 
+@long
 def test_every_transport_of_the_build_keeps_every_rule(case):
     for name, how in transports(case):
         done = case.pipc('conformance', *how, '--limit', 60, timeout=200)
         assert done.code == 0 and set(results(done).values()) == {'ok'}, f'{name}: {done}'
+
+
+@long
+def test_every_wrapper_of_the_build_keeps_every_rule_of_what_it_wraps(case):
+    for inner, inner_how in transports(case):
+        expected = listed(case, inner_how)
+        for name, how in transports(case, wrappers=True):
+            how = (*how, '--wraps', inner)
+            rules = listed(case, how)
+            assert expected - rules <= {'T-IN-PLACE'} and rules <= expected, (name, inner, expected ^ rules)
+            done = case.pipc('conformance', *how, '--limit', 60, timeout=200)
+            assert done.code == 0 and set(results(done).values()) == {'ok'}, f'{name}: {done}'
+
+
+def test_wraps_is_for_wrappers_and_names_a_transport(case):
+    name, how = transports(case)[0]
+    done = case.pipc('conformance', *how, '--wraps', name)
+    assert done.code == 2 and 'no wrapper' in done.err, str(done)
+    done = case.pipc('conformance', *transports(case, wrappers=True)[0][1], '--wraps', 'nosuch')
+    assert done.code == 2 and 'nosuch' in done.err, str(done)
 
 
 def test_cases_follow_the_traits_that_a_transport_claims(case):
@@ -65,6 +89,7 @@ def test_cases_follow_the_traits_that_a_transport_claims(case):
         assert ('one-outstanding' in traits) != ('T-CORE-PIPELINE' in cases), (name, traits)
 
 
+@long
 def test_transport_with_one_flaw_fails_by_the_rules_that_it_breaks(case):
     def judge(flaw):
         name, path, rules = flaw

@@ -163,6 +163,8 @@ def test_all_processes_agree_with_ps(case):
         item = got[pid]
         assert item['status'] == 0 and (item['ppid'], item['uid']) == (ppid, uid), (item, lived[pid])
         comm = comm.removesuffix(' <defunct>')
+        if comm.startswith('kworker/'):         # the kernel renames them by what they work on
+            comm, item['comm'] = (text.split('-')[0] for text in (comm, item['comm']))
         assert ' '.join(item['comm'].split()) == ' '.join(comm[:15].split()), (item, comm)
 
 
@@ -291,6 +293,26 @@ def test_each_status_of_a_cgroup_has_its_cause(case):
     assert [(i['cgroup_status'], i['cgroup_path'], i['orchestrator'], i['cgroup_name']) for i in got] == [
         (0, docker, 2, 'docker_0123456789ab'), (3, '', 0, ''), (1, '/late.slice', 0, ''), (2, '/old.slice', 0, ''), (2, '/../outside', 0, ''),
         (1, '', 0, '')], got
+
+
+@over('uds', 'shm')
+def test_labels_are_those_of_path_and_runtime_in_both_lookups(case):
+    make_v2(case.folder + '/cg')
+    path, proc = f'/system.slice/docker-{CONTAINER}.scope', case.folder + '/host/proc'
+    make_process(proc, 7, cgroup=f'0::{path}\n')
+    make_process(proc, 8, cgroup='0::/system.slice/cron.service\n')
+    put(f'{case.folder}/host/var/lib/docker/containers/{CONTAINER}/config.v2.json',
+        json.dumps({'Name': '/web', 'Config': {'Image': 'app:1', 'Labels': {'team': 'é"\n', 'huge': 'x' * 5000, 'container_id': 'mine', 'n': 5}}}))
+    for kind in ('apps-lookup', 'cgroups-lookup'):
+        case.serve(kind, '--service', kind, '--cgroup-root', case.folder + '/cg', '--proc-root', proc)
+    wanted = {'container_id': CONTAINER, 'systemd_slice': 'system.slice', 'image': 'app:1', 'team': 'é"\n'}
+    apps = case.pipc('call', 'apps-lookup', 7, 8, 7, '--json').json()['items']
+    cgroups = case.pipc('call', 'cgroups-lookup', path, '/system.slice/cron.service', '--json').json()['items']
+    for item in (apps[0], apps[2], cgroups[0]):
+        assert {l['key']: l['value'] for l in item['labels']} == wanted and item['label_count'] == 4, item
+    for item in (apps[1], cgroups[1]):
+        assert {l['key']: l['value'] for l in item['labels']} == {'systemd_slice': 'system.slice', 'systemd_unit': 'cron.service'}, item
+    assert apps[0]['cgroup_name'] == cgroups[0]['name'] == 'docker_web', apps
 
 
 def test_sighup_makes_live_lookups_look_at_once(case):

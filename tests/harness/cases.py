@@ -25,8 +25,13 @@ def over(*_):
     return lambda function: function
 
 
+def long(function):
+    """Marks a case that waits for many seconds: such start first, so that the others run meanwhile."""
+    return function
+
+
 def discover(folder):
-    """[(path, function, name, transports)] of a folder, in order; files without cases are helpers."""
+    """[(path, function, name, transports)] of a folder, long ones first; files without cases are helpers."""
     def lists(text):
         return re.findall(r"'([^']+)'", text)
     found = []
@@ -37,10 +42,12 @@ def discover(folder):
         text = open(path, encoding='utf-8').read()
         common = re.search(r'^TRANSPORTS = \((.*)\)$', text, re.M)
         common = lists(common.group(1)) if common else [SOCKETS]
-        for own, function in re.findall(r'^(?:@over\((.*)\)\n)?def (test_\w+)\(case\):', text, re.M):
+        for marks, function in re.findall(r'^((?:@.*\n)*)def (test_\w+)\(case\):', text, re.M):
             name = f'{os.path.basename(folder)}_{file[:-3]}.{function[5:]}'
-            found += [(path, function, name, transports) for transports in (lists(own) or common)]
-    return found
+            own = re.search(r'^@over\((.*)\)$', marks, re.M)
+            found += [('@long' not in marks, path, function, name, transports)
+                      for transports in (lists(own.group(1)) if own else common)]
+    return [case[1:] for case in sorted(found, key=lambda case: case[0])]
 
 
 class Skip(Exception):

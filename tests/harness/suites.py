@@ -13,10 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import cases
 import coverage
+import models
+import packaging
 import wine
 
 PROGRAM_SECONDS = 900
-FUZZ_SECONDS = 6
+FUZZ_SECONDS = 4
 
 
 class Run:
@@ -35,8 +37,9 @@ class Run:
     def wanted(self, name):
         return self.args.only in name
 
-    def each(self, work, items):
-        with ThreadPoolExecutor(self.args.jobs) as pool:
+    def each(self, work, items, at_once=1):
+        """`at_once`: programs to a CPU. What computes takes one; what mostly waits for other processes and for deadlines, more."""
+        with ThreadPoolExecutor(self.args.jobs * at_once) as pool:
             list(pool.map(work, items))
 
 
@@ -132,7 +135,7 @@ def unit(run, transports=None):
         shutil.rmtree(folder, ignore_errors=True)
     plain = run.build.name in ('tsan', 'noloader')
     names = {p: os.path.basename(p)[5:] for p in run.build.programs('tests/unit', 'test_')}
-    run.each(one, [p for p, name in names.items() if run.wanted(name) and (chosen is None or name in chosen)])
+    run.each(one, [p for p, name in names.items() if run.wanted(name) and (chosen is None or name in chosen)], 2)
 
 
 def scripts(run, folder, shm=None):
@@ -157,7 +160,7 @@ def scripts(run, folder, shm=None):
         run.report.add(f'{run.build.name}/{name}', int(good), int(not good and not skipped), skipped,
                        time.monotonic() - begin, output + found, [reason.group(1)] if skipped and reason else [])
         shutil.rmtree(work, ignore_errors=True)
-    run.each(one, [c for c in found if run.wanted(c[2])])
+    run.each(one, [c for c in found if run.wanted(c[2])], 4)
 
 
 def checks(run):
@@ -255,6 +258,19 @@ def coverage_gate(run):
     run.report.add('coverage/coverage-gate', int(good), int(not good), 0, time.monotonic() - begin, text)
 
 
+def install(run):
+    """What is installed and packed, and projects that use it."""
+    if packaging.prepare(run, execute):
+        scripts(run, 'install')
+
+
+def soak_smoke(run):
+    """Some seconds of tests/soak: is it flat, and does the soak itself still run?"""
+    begin = time.monotonic()
+    status, output = execute([os.path.join(run.root, 'tests', 'soak'), '--minutes', '0.15', '--build', run.build.dir], run.env)
+    run.report.add(f'{run.build.name}/soak-smoke', int(status == 0), int(status != 0), 0, time.monotonic() - begin, output)
+
+
 SUITES = {
     'checks': checks,
     'tidy': tidy,
@@ -268,5 +284,12 @@ SUITES = {
     'fuzz-replay': fuzz_replay,
     'fuzz-short': fuzz_short,
     'coverage-gate': coverage_gate,
+    'install': install,
+    'abi': lambda run: scripts(run, 'abi'),
+    'models': lambda run: models.suite(run, execute),
+    'soak-smoke': soak_smoke,
     **wine.SUITES,
 }
+
+import faults  # noqa: E402  (it uses what stands above)
+SUITES.update(faults.SUITES)

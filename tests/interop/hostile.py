@@ -3,7 +3,7 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 
-from cases import over
+from cases import long, over
 from partner import KEYS, client_command, run_scripts, snapshot
 
 TRANSPORTS = ('uds', 'shm,uds')
@@ -42,15 +42,18 @@ def test_hostile_clients_of_snapshot(case):
     against_server(case, 'cgroups-snapshot')
 
 
+@long
 def test_hostile_servers_of_increment(case):
     scripts(case, 'client', 'increment', client_command(case, 'increment', KEYS['increment']))
 
 
 @over('uds')
+@long
 def test_hostile_servers_of_string_reverse(case):
     scripts(case, 'client', 'string-reverse', client_command(case, 'string-reverse', KEYS['string-reverse']))
 
 
+@long
 def test_hostile_servers_of_snapshot(case):
     scripts(case, 'client', 'cgroups-snapshot', client_command(case, 'cgroups-snapshot'))
 
@@ -63,6 +66,7 @@ def test_silent_client_is_closed_at_the_handshake_deadline(case):
 
 
 @over('uds')
+@long
 def test_client_that_stops_inside_a_message_is_closed_after_30_seconds(case):
     if case.scale > 20:
         case.skip('takes 30 s: runs where the suite is whole')

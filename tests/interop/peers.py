@@ -2,7 +2,7 @@
 """The independent partner: as client and as server, with every preset, for every message type, over each data plane."""
 import json
 
-from cases import over
+from cases import long, over
 from partner import PRESETS, same_snapshot, snapshot
 
 TRANSPORTS = ('uds', 'shm')
@@ -41,6 +41,7 @@ def test_our_client_calls_partner_string_reverse(case):
         stop(case, server)
 
 
+@long
 def test_our_client_reads_partner_snapshots(case):
     for preset in PRESETS:
         for count in (0, 1, 500, 5000):
@@ -98,6 +99,7 @@ def test_partner_calls_our_string_reverse(case):
     stop(case, server)
 
 
+@long
 def test_partner_reads_our_snapshots(case):
     for count in (0, 1, 500, 5000):
         data = snapshot(count)
@@ -110,6 +112,7 @@ def test_partner_reads_our_snapshots(case):
         stop(case, server)
 
 
+@long
 def test_each_single_habit_of_existing_peers_is_coped_with(case):
     quirks = json.loads(case.partner('quirks').out)['quirks']
     server = case.serve('increment', '--service', 'ours')

@@ -4,11 +4,13 @@ import json
 import os
 import threading
 
+from cases import long
 from partner import snapshot
 
 TRANSPORTS = ('uds', 'shm')
 
 
+@long
 def test_cache_survives_kill_9_of_the_provider(case):
     rounds = case.scaled(1000)
     path = case.file('data', json.dumps(snapshot(30)))

@@ -236,13 +236,8 @@ static void *scribble(void *arg)
 
 TEST(codec_lookup_dispatch, buffer_changed_by_another_thread_decides_nothing)
 {
-#if defined(__SANITIZE_THREAD__)
-    test_skip("the race is the point of the test");
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-    test_skip("the race is the point of the test");
-#endif
-#endif
+    if (test_thread_checked())
+        test_skip("the race is the point of the test");
     const struct pipc_label_view labels[] = {lk_label("k", "v")};
     struct pipc_cgroups_lookup_item item = lk_cgroup("/path", "name");
     struct scribbler s = {.len = 1024};

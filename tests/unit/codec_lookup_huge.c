@@ -6,46 +6,14 @@
 #include "test.h"
 
 #include "codec_fixture.h"
+#include "huge.h"
 #include "lookup_bytes.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #if UINTPTR_MAX > UINT32_MAX
-
-#define ROOM (((size_t)1 << 32) + 4096)
 
 static const struct pipc_cgroups_lookup_table *table(void)
 {
     return pipc_cgroups_lookup_linked();
-}
-
-/* More than 4 GiB of address space, of which hardly a page is touched. */
-static unsigned char *big_room(void)
-{
-    void *at = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                    -1, 0);
-    if (at == MAP_FAILED)
-        test_skip("no address space of %zu bytes", ROOM);
-    return at;
-}
-
-/* The same, all of it the letter x: few pages, many times. */
-static char *big_text(void)
-{
-    const size_t part = (size_t)16 << 20;
-    unsigned char *at = big_room();
-    const int fd = memfd_create("text", MFD_CLOEXEC);
-    CHECK(fd >= 0 && ftruncate(fd, (off_t)part) == 0);
-    for (size_t pos = 0; pos < ROOM; pos += part) {
-        const size_t len = ROOM - pos < part ? ROOM - pos : part;
-        CHECK(mmap(at + pos, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) ==
-              at + pos);
-        if (pos == 0)
-            memset(at, 'x', part);
-    }
-    close(fd);
-    return (char *)at;
 }
 
 TEST(codec_lookup_huge, directory_and_reserve_above_32_bits_are_an_overflow)
@@ -76,7 +44,7 @@ TEST(codec_lookup_huge, directory_and_reserve_above_32_bits_are_an_overflow)
 
 TEST(codec_lookup_huge, response_ends_at_the_last_byte_of_32_bits_or_is_cut)
 {
-    unsigned char *buf = big_room();
+    unsigned char *buf = huge_room();
     struct pipc_cgroups_lookup_builder b;
     /* Header and directory end 104 bytes below 2^32; an item of 30 + 73 ends at 2^32 - 1. */
     const uint32_t slots = (uint32_t)((((uint64_t)1 << 32) - 104 - 16) / 8);
@@ -88,20 +56,20 @@ TEST(codec_lookup_huge, response_ends_at_the_last_byte_of_32_bits_or_is_cut)
         path[len] = 0;
         item = lk_cgroup(path, "");
         item.status = 1;
-        CHECK_OK(pipc_cgroups_lookup_builder_init(table(), &b, buf, ROOM, slots, 0));
+        CHECK_OK(pipc_cgroups_lookup_builder_init(table(), &b, buf, HUGE_ROOM, slots, 0));
         CHECK_RESULT(pipc_cgroups_lookup_builder_add(&b, &item),
                      len == 74 ? PIPC_ERR_OVERFLOW : PIPC_OK);
     }
     CHECK_EQ(b.state.pos, UINT32_MAX);
     CHECK_RESULT(pipc_cgroups_lookup_builder_add(&b, &item), PIPC_ERR_OVERFLOW);
-    munmap(buf, ROOM);
+    huge_free(buf);
 }
 
 TEST(codec_lookup_huge, strings_that_would_wrap_become_placeholders_or_an_overflow)
 {
     /* As 32-bit numbers these are 2^32 - 1 and 16, which would fit or come out small. */
     static const uint64_t lens[] = {0xffffffffu, 0x100000010u};
-    char *text = big_text();
+    char *text = huge_text();
     unsigned char buf[256];
     for (unsigned i = 0; i < 2; i++) {
         const struct pipc_str_view huge = {text, (size_t)lens[i]};
@@ -130,12 +98,12 @@ TEST(codec_lookup_huge, strings_that_would_wrap_become_placeholders_or_an_overfl
         CHECK_OK(pipc_apps_lookup_builder_add(&a, &app));
         CHECK_EQ(a.state.cut, 1);
     }
-    munmap(text, ROOM);
+    huge_free(text);
 }
 
 TEST(codec_lookup_huge, requests_of_more_than_32_bits_are_an_overflow)
 {
-    char *text = big_text();
+    char *text = huge_text();
     const struct pipc_lookup_hooks *hooks = codec_linked("cgroups_lookup_req")->lookup;
     const struct pipc_str_view paths[] = {{text, (size_t)1 << 32}, {text, 0xfffffff0u}};
     struct pipc_lookup_raw raw = {text, (size_t)1 << 32};
@@ -153,12 +121,12 @@ TEST(codec_lookup_huge, requests_of_more_than_32_bits_are_an_overflow)
     CHECK_RESULT(pipc_cgroups_lookup_assemble(table(), &raw, 1, 0, buf, SIZE_MAX, &len),
                  PIPC_ERR_OVERFLOW);
     CHECK_EQ(len, 7);
-    munmap(text, ROOM);
+    huge_free(text);
 }
 
 TEST(codec_lookup_huge, packed_area_above_32_bits_is_a_bad_item_count)
 {
-    unsigned char *buf = big_room();
+    unsigned char *buf = huge_room();
     struct pipc_cgroups_lookup_view view;
     struct pipc_apps_lookup_request_view request;
     const size_t limit = 16 + (size_t)UINT32_MAX;
@@ -170,7 +138,7 @@ TEST(codec_lookup_huge, packed_area_above_32_bits_is_a_bad_item_count)
     CHECK_RESULT(
         pipc_apps_lookup_request_decode(pipc_apps_lookup_linked(), buf, limit + 1, &request),
         PIPC_ERR_BAD_ITEM_COUNT);
-    munmap(buf, ROOM);
+    huge_free(buf);
 }
 
 #else

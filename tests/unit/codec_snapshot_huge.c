@@ -5,46 +5,15 @@
  */
 #include "test.h"
 
+#include "huge.h"
+
 #include <pipc/codecs/cgroups_snapshot.h>
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #if UINTPTR_MAX > UINT32_MAX
-
-#define ROOM (((size_t)1 << 32) + 4096)
 
 static const struct pipc_cgroups_snapshot_table *table(void)
 {
     return pipc_cgroups_snapshot_linked();
-}
-
-/* More than 4 GiB of address space, of which hardly a page is touched. */
-static unsigned char *big_room(void)
-{
-    void *at = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                    -1, 0);
-    if (at == MAP_FAILED)
-        test_skip("no address space of %zu bytes", ROOM);
-    return at;
-}
-
-/* The same, all of it the letter x: few pages, many times. */
-static char *big_text(void)
-{
-    const size_t part = (size_t)16 << 20;
-    unsigned char *at = big_room();
-    const int fd = memfd_create("text", MFD_CLOEXEC);
-    CHECK(fd >= 0 && ftruncate(fd, (off_t)part) == 0);
-    for (size_t pos = 0; pos < ROOM; pos += part) {
-        const size_t len = ROOM - pos < part ? ROOM - pos : part;
-        CHECK(mmap(at + pos, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) ==
-              at + pos);
-        if (pos == 0)
-            memset(at, 'x', part);
-    }
-    close(fd);
-    return (char *)at;
 }
 
 TEST(codec_snapshot_huge, directory_above_32_bits_is_an_overflow)
@@ -65,27 +34,27 @@ TEST(codec_snapshot_huge, directory_above_32_bits_is_an_overflow)
 
 TEST(codec_snapshot_huge, payload_ends_at_the_last_byte_of_32_bits_or_overflows)
 {
-    unsigned char *buf = big_room();
+    unsigned char *buf = huge_room();
     struct pipc_cgroups_snapshot_builder b;
     /* Header and directory end 104 bytes below 2^32; an item of 34 + 69 ends at 2^32 - 1. */
     const uint32_t slots = (uint32_t)((((uint64_t)1 << 32) - 104 - 24) / 8);
     char path[71];
     memset(path, 'p', 70);
     path[70] = 0;
-    CHECK_OK(pipc_cgroups_snapshot_builder_init(table(), &b, buf, ROOM, slots, 0, 0));
+    CHECK_OK(pipc_cgroups_snapshot_builder_init(table(), &b, buf, HUGE_ROOM, slots, 0, 0));
     CHECK_RESULT(pipc_cgroups_snapshot_builder_add_text(&b, 0, 0, 0, "", path), PIPC_ERR_OVERFLOW);
-    CHECK_OK(pipc_cgroups_snapshot_builder_init(table(), &b, buf, ROOM, slots, 0, 0));
+    CHECK_OK(pipc_cgroups_snapshot_builder_init(table(), &b, buf, HUGE_ROOM, slots, 0, 0));
     path[69] = 0;
     CHECK_OK(pipc_cgroups_snapshot_builder_add_text(&b, 0, 0, 0, "", path));
     CHECK_RESULT(pipc_cgroups_snapshot_builder_add_text(&b, 0, 0, 0, "", ""), PIPC_ERR_OVERFLOW);
     CHECK_EQ(b.pos, UINT32_MAX);
-    munmap(buf, ROOM);
+    huge_free(buf);
 }
 
 TEST(codec_snapshot_huge, lengths_that_would_wrap_are_an_overflow)
 {
     unsigned char buf[128];
-    char *text = big_text();
+    char *text = huge_text();
     struct pipc_cgroups_snapshot_builder b;
     /* As 32-bit numbers these are 2^32 - 1 and 16, which would fit or come out small. */
     static const uint64_t lens[] = {0xffffffffu, 0x100000010u};
@@ -99,7 +68,7 @@ TEST(codec_snapshot_huge, lengths_that_would_wrap_are_an_overflow)
         CHECK_EQ(b.count, 0);
         CHECK_EQ(buf[32], 0xee);
     }
-    munmap(text, ROOM);
+    huge_free(text);
 }
 
 #else

@@ -172,14 +172,14 @@ TEST(config_context, tokens_of_two_services_do_not_mix)
 
 static const char rich_text[] =
     "[pipc]\ntransports = fast, -gone, base\nmodule_dir = /nonexistent\nrun_dir = /r\n"
-    "[service.a]\ntransports = trace\nmax_sessions = 3\n[transport.trace]\nwraps = base\n"
+    "[service.a]\ntransports = spy\nmax_sessions = 3\n[transport.spy]\nwraps = base\n"
     "[codec.c]\nusers = a, b, 3\nowner = me\nwhere = /x\n[service.b]\nrun_dir = rel\n";
 
 static struct module_fixture *rich_fixtures(void)
 {
     module_fixture_baseline(0, "base");
     module_fixture_upgrade(1, "fast", 2);
-    module_fixture_wrapper(2, "trace");
+    module_fixture_wrapper(2, "spy");
     struct module_fixture *const c = module_fixture_codec(3, "c", 7);
     module_fixture_options(c);
     return c;

@@ -20,28 +20,28 @@ static struct pipci_service service_of(struct pipc_context *context)
 TEST(module_wrapper, wrapper_of_a_baseline_carries)
 {
     const struct module_fixture *const base = module_fixture_baseline(0, "base");
-    const struct module_fixture *const trace = module_fixture_wrapper(1, "trace");
+    const struct module_fixture *const spy = module_fixture_wrapper(1, "spy");
     struct pipc_context *const context =
-        module_context("[pipc]\ntransports = trace\n[transport.trace]\nwraps = base\n");
+        module_context("[pipc]\ntransports = spy\n[transport.spy]\nwraps = base\n");
     const struct pipci_service s = service_of(context);
-    CHECK_STR(s.carrier->name, "trace");
+    CHECK_STR(s.carrier->name, "spy");
     CHECK_EQ(s.supported, 1);
     CHECK_EQ(s.preferred, 1);
     CHECK_EQ(s.carrier->ops.traits, PIPC_TRAIT_BASELINE | PIPC_TRAIT_WRAPPER);
     CHECK_EQ(base->seen.inits, 1);
-    CHECK_EQ(trace->seen.inits, 1);
+    CHECK_EQ(spy->seen.inits, 1);
     CHECK_OK(pipc_close(context));
     CHECK_EQ(base->seen.finis, 1);
-    CHECK_EQ(trace->seen.finis, 1);
+    CHECK_EQ(spy->seen.finis, 1);
 }
 
 TEST(module_wrapper, wrapper_of_an_upgrade_has_its_bits_also_assigned_ones)
 {
     module_fixture_baseline(0, "base");
     module_fixture_upgrade(1, "fast", 0);
-    module_fixture_wrapper(2, "trace");
+    module_fixture_wrapper(2, "spy");
     struct pipc_context *const context =
-        module_context("[pipc]\ntransports = trace, base\n[transport.trace]\nwraps = fast\n"
+        module_context("[pipc]\ntransports = spy, base\n[transport.spy]\nwraps = fast\n"
                        "[transport.fast]\nprofile_bit = 20\n");
     const struct pipci_service s = service_of(context);
     CHECK_EQ(s.supported, 0x100001);
@@ -72,11 +72,11 @@ TEST(module_wrapper, traits_without_the_wrappers_entry_are_not_taken_over)
     base->transport.peer = fixture_peer;
     base->transport.reserve = fixture_reserve;
     base->transport.commit = fixture_commit;
-    struct module_fixture *const trace = module_fixture_wrapper(1, "trace");
-    trace->transport.peer = fixture_peer;
-    trace->transport.reserve = fixture_reserve; /* without commit */
+    struct module_fixture *const spy = module_fixture_wrapper(1, "spy");
+    spy->transport.peer = fixture_peer;
+    spy->transport.reserve = fixture_reserve; /* without commit */
     struct pipc_context *const context =
-        module_context("[pipc]\ntransports = trace\n[transport.trace]\nwraps = base\n");
+        module_context("[pipc]\ntransports = spy\n[transport.spy]\nwraps = base\n");
     CHECK_EQ(service_of(context).carrier->ops.traits,
              PIPC_TRAIT_BASELINE | PIPC_TRAIT_WRAPPER | PIPC_TRAIT_PEER_CREDENTIALS |
                  PIPC_TRAIT_NO_CHUNKS | PIPC_TRAIT_ONE_OUTSTANDING);
@@ -87,25 +87,25 @@ TEST(module_wrapper, entry_that_the_wrapped_kind_needs_is_missing)
 {
     struct pipc_error err;
     module_fixture_baseline(0, "base");
-    struct module_fixture *const trace = module_fixture_wrapper(1, "trace");
-    trace->transport.listen = NULL;
-    module_refused("[pipc]\ntransports = trace\n[transport.trace]\nwraps = base\n",
-                   PIPC_ERR_MODULE_ABI, &err);
-    CHECK_HAS(err.text, "trace: entry \"listen\" is missing, needed to wrap this transport");
-    CHECK_EQ(trace->seen.inits, 0);
+    struct module_fixture *const spy = module_fixture_wrapper(1, "spy");
+    spy->transport.listen = NULL;
+    module_refused("[pipc]\ntransports = spy\n[transport.spy]\nwraps = base\n", PIPC_ERR_MODULE_ABI,
+                   &err);
+    CHECK_HAS(err.text, "spy: entry \"listen\" is missing, needed to wrap this transport");
+    CHECK_EQ(spy->seen.inits, 0);
 }
 
 TEST(module_wrapper, what_to_wrap_must_be_said)
 {
     struct pipc_error err;
     module_fixture_baseline(0, "base");
-    module_fixture_wrapper(1, "trace");
-    module_refused("[pipc]\ntransports = trace\n", PIPC_ERR_CONFIG, &err);
+    module_fixture_wrapper(1, "spy");
+    module_refused("[pipc]\ntransports = spy\n", PIPC_ERR_CONFIG, &err);
     CHECK_STR(err.text,
-              "[transport.trace] wraps: is missing, expected the name of the transport to wrap");
-    module_refused("[pipc]\ntransports = trace\n[transport.trace]\nwraps = no name\n",
-                   PIPC_ERR_CONFIG, &err);
-    CHECK_HAS(err.text, "[transport.trace] wraps: found \"no name\", expected the name of a");
+              "[transport.spy] wraps: is missing, expected the name of the transport to wrap");
+    module_refused("[pipc]\ntransports = spy\n[transport.spy]\nwraps = no name\n", PIPC_ERR_CONFIG,
+                   &err);
+    CHECK_HAS(err.text, "[transport.spy] wraps: found \"no name\", expected the name of a");
 }
 
 TEST(module_wrapper, default_of_the_option_counts)
@@ -115,12 +115,12 @@ TEST(module_wrapper, default_of_the_option_counts)
         {"wraps", PIPC_OPTION_TEXT, 0, 0, 0, NULL, "-", "What to wrap."}};
     struct pipc_error err;
     module_fixture_baseline(0, "base");
-    struct module_fixture *const trace = module_fixture_wrapper(1, "trace");
-    trace->module.options = &options[0];
-    CHECK_OK(pipc_close(module_context("[pipc]\ntransports = trace\n")));
-    trace->module.options = &options[1];
-    module_refused("[pipc]\ntransports = trace\n", PIPC_ERR_MODULE_ABI, &err);
-    CHECK_HAS(err.text, "trace: wraps \"-\" by default, which is no name");
+    struct module_fixture *const spy = module_fixture_wrapper(1, "spy");
+    spy->module.options = &options[0];
+    CHECK_OK(pipc_close(module_context("[pipc]\ntransports = spy\n")));
+    spy->module.options = &options[1];
+    module_refused("[pipc]\ntransports = spy\n", PIPC_ERR_MODULE_ABI, &err);
+    CHECK_HAS(err.text, "spy: wraps \"-\" by default, which is no name");
 }
 
 TEST(module_wrapper, circle_is_an_error)
@@ -136,19 +136,19 @@ TEST(module_wrapper, circle_is_an_error)
 
 TEST(module_wrapper, wrapper_and_wrapped_in_one_list_is_an_error)
 {
-    static const char *const lists[] = {"trace, fast, base", "fast, base, trace"};
+    static const char *const lists[] = {"spy, fast, base", "fast, base, spy"};
     for (size_t i = 0; i < 2; i++) {
         struct pipc_error err;
         char text[256];
         module_fixture_baseline(0, "base");
         module_fixture_upgrade(1, "fast", 0x200);
-        const struct module_fixture *const trace = module_fixture_wrapper(2, "trace");
-        snprintf(text, sizeof(text), "[pipc]\ntransports = %s\n[transport.trace]\nwraps = fast\n",
+        const struct module_fixture *const spy = module_fixture_wrapper(2, "spy");
+        snprintf(text, sizeof(text), "[pipc]\ntransports = %s\n[transport.spy]\nwraps = fast\n",
                  lists[i]);
         module_refused(text, PIPC_ERR_CONFIG, &err);
-        CHECK_HAS(err.text, "[pipc] transports: \"trace\" wraps \"fast\", expected the wrapper in "
+        CHECK_HAS(err.text, "[pipc] transports: \"spy\" wraps \"fast\", expected the wrapper in "
                             "its place, not both");
-        CHECK_EQ(trace->seen.finis, 1);
+        CHECK_EQ(spy->seen.finis, 1);
     }
 }
 
@@ -157,23 +157,22 @@ TEST(module_wrapper, wrapper_and_wrapped_upgrade_in_two_lists_have_one_bit)
     struct pipc_error err;
     module_fixture_baseline(0, "base");
     module_fixture_upgrade(1, "fast", 0x200);
-    module_fixture_wrapper(2, "trace");
-    module_refused("[pipc]\ntransports = fast, base\n[service.s]\ntransports = trace, base\n"
-                   "[transport.trace]\nwraps = fast\n",
+    module_fixture_wrapper(2, "spy");
+    module_refused("[pipc]\ntransports = fast, base\n[service.s]\ntransports = spy, base\n"
+                   "[transport.spy]\nwraps = fast\n",
                    PIPC_ERR_CONFIG, &err);
-    CHECK_STR(err.text, "[transport.fast] and [transport.trace]: both have profile bits "
+    CHECK_STR(err.text, "[transport.fast] and [transport.spy]: both have profile bits "
                         "0x00000200, expected one module for each bit");
 }
 
 TEST(module_wrapper, missing_wrapped_module_is_an_error_with_its_name)
 {
     struct pipc_error err;
-    module_fixture_wrapper(0, "trace");
-    module_refused("[pipc]\ntransports = trace\nmodule_dir = " PIPC_TEST_NOWHERE
-                   "\n[transport.trace]\n"
+    module_fixture_wrapper(0, "spy");
+    module_refused("[pipc]\ntransports = spy\nmodule_dir = " PIPC_TEST_NOWHERE "\n[transport.spy]\n"
                    "wraps = gone\n",
                    PIPC_TEST_HAVE_LOADER ? PIPC_ERR_MODULE_NOT_FOUND : PIPC_ERR_NO_LOADER, &err);
-    CHECK_HAS(err.text, "\"trace\": wraps \"gone\": ");
+    CHECK_HAS(err.text, "\"spy\": wraps \"gone\": ");
     CHECK_HAS(err.text, PIPC_TEST_HAVE_LOADER ? PIPC_TEST_NOWHERE
                             "/gone" PIPC_TEST_MODULE_SUFFIX ": there is no such file; available: "
                                               : "gone: dynamic loading is not built in");
@@ -201,11 +200,11 @@ static pipc_result ask_in_init(const struct pipc_host *host, const struct pipc_o
 TEST(module_wrapper, wrapped_transport_is_found_through_the_host_in_init)
 {
     struct module_fixture *const base = module_fixture_baseline(0, "base");
-    struct module_fixture *const trace = module_fixture_wrapper(1, "trace");
-    trace->module.init = ask_in_init;
-    trace->module.fini = NULL;
+    struct module_fixture *const spy = module_fixture_wrapper(1, "spy");
+    spy->module.init = ask_in_init;
+    spy->module.fini = NULL;
     struct pipc_context *const context =
-        module_context("[pipc]\ntransports = trace\n[transport.trace]\nwraps = base\n");
+        module_context("[pipc]\ntransports = spy\n[transport.spy]\nwraps = base\n");
     CHECK_OK(asked.result);
     CHECK(asked.self == &base->seen);
     CHECK(asked.ops->listen == base->transport.listen);

@@ -368,6 +368,7 @@ static int use_in_child(void *arg)
                                     server_handler(), 1, NULL, &other, NULL),
                  PIPC_ERR_FORKED);
     CHECK_RESULT(pipc_server_destroy(hosted->server), PIPC_ERR_FORKED);
+    CHECK_OK(pipc_close(hosted->context)); /* the run that is inside in the parent is none here */
     return 0;
 }
 

@@ -131,12 +131,7 @@ TEST(server_memory, no_thread_is_a_refusal_before_the_client_hears_of_success)
     server_start(&hosted, server_context_full(NULL, NULL, NULL, NULL, &memory.allocator),
                  "scripted", NULL, 1, NULL);
     raw_connect(&raw); /* its handshake object is made first */
-    struct pipc_server_status status = server_status(&hosted);
-    for (unsigned i = 0; i < 5000 && status.handshakes == 0; i++) {
-        usleep(1000);
-        status = server_status(&hosted);
-    }
-    CHECK_EQ(status.handshakes, 1);
+    server_wait_handshakes(&hosted, 1);
     /* The next two allocations are the session's; one after that is the worker's, then the
      * thread's. */
     __atomic_store_n(&memory.fail_all, 1, __ATOMIC_RELAXED);

@@ -51,16 +51,6 @@ TEST(server_stop, at_any_moment_of_run_is_never_lost)
     CHECK_OK(pipc_close(context));
 }
 
-static bool has_handshake(void *arg)
-{
-    return server_status(arg).handshakes == 1;
-}
-
-static bool has_no_handshake(void *arg)
-{
-    return server_status(arg).handshakes == 0;
-}
-
 TEST(server_stop, ends_run_and_idle_sessions)
 {
     struct hosted hosted;
@@ -69,9 +59,9 @@ TEST(server_stop, ends_run_and_idle_sessions)
     for (int i = 0; i < 4; i++)
         raw_open(&raws[i]);
     /* A client hears of success before its handshake is no longer counted. */
-    test_wait_until(has_no_handshake, &hosted, 5000, "all four have their sessions");
+    server_wait_handshakes(&hosted, 0); /* all four have their sessions */
     raw_connect(&silent);
-    test_wait_until(has_handshake, &hosted, 5000, "the silent one is pending");
+    server_wait_handshakes(&hosted, 1); /* the silent one */
     const uint64_t start = test_now_ms();
     CHECK_OK(pipc_server_stop(hosted.server));
     server_join(&hosted);

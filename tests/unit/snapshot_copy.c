@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Copying a response into a snapshot: abort in the middle, and a codec that changes its mind
- * between the two passes over the items.
+ * Copying a response into a snapshot: abort in the middle, and a codec that asks for more than a
+ * payload can have or breaks on the way.
  */
 #include "snapshot/cache.h"
 
@@ -28,7 +28,7 @@ TEST(snapshot_deadline, abort_ends_a_refresh_that_copies)
     snap_scene_end();
 }
 
-/* ---- a codec that changes its mind between the two passes over the items ---- */
+/* ---- a codec that does not keep its word ---- */
 
 static struct pipc_snapshot_hooks hooks;
 static const struct pipc_snapshot_hooks *real_hooks;
@@ -39,7 +39,7 @@ static pipc_result strings_that_grow(const void *output, uint32_t index, uint64_
 {
     const pipc_result result = real_hooks->item_strings(output, index, ret_bytes, ret_counted);
 
-    *ret_bytes += asked++ >= 2 ? 1000 : 0;
+    *ret_counted += asked++ >= 1 ? 1000 : 0;
     return result;
 }
 
@@ -48,7 +48,7 @@ static pipc_result strings_that_break(const void *output, uint32_t index, uint64
 {
     const pipc_result result = real_hooks->item_strings(output, index, ret_bytes, ret_counted);
 
-    return asked++ >= 3 ? PIPC_ERR_MISSING_NUL : result;
+    return asked++ >= 1 ? PIPC_ERR_MISSING_NUL : result;
 }
 
 static pipc_result strings_that_abort(const void *output, uint32_t index, uint64_t *ret_bytes,
@@ -85,14 +85,14 @@ static void begin_with_hooks(void)
     scene.cache->hooks = &hooks;
 }
 
-TEST(snapshot_deadline, item_that_grows_after_it_was_measured_is_refused)
+TEST(snapshot_deadline, item_larger_than_its_payload_is_refused)
 {
     begin_with_hooks();
     hooks.item_strings = strings_that_grow;
     refresh_fails(PIPC_ERR_BAD_LAYOUT, PIPC_CLIENT_BROKEN);
 }
 
-TEST(snapshot_deadline, item_that_breaks_after_it_was_measured_is_refused)
+TEST(snapshot_deadline, item_that_breaks_behind_others_is_refused)
 {
     begin_with_hooks();
     hooks.item_strings = strings_that_break;
@@ -106,7 +106,7 @@ TEST(snapshot_deadline, item_that_cannot_be_copied_is_refused)
     refresh_fails(PIPC_ERR_OUT_OF_BOUNDS, PIPC_CLIENT_BROKEN);
 }
 
-TEST(snapshot_deadline, abort_between_measuring_and_copying_keeps_the_session)
+TEST(snapshot_deadline, abort_at_the_last_item_keeps_the_session)
 {
     begin_with_hooks();
     hooks.item_strings = strings_that_abort;

@@ -44,6 +44,8 @@ unsigned test_scale(unsigned count);
 unsigned test_slow(void);
 /* Whether a sanitizer watches this program (its memory, stacks and speed are then other ones). */
 bool test_sanitized(void);
+/* Whether it is the thread sanitizer. */
+bool test_thread_checked(void);
 /* Monotonic milliseconds. */
 uint64_t test_now_ms(void);
 /* Open descriptors of this process; threads of this process. */

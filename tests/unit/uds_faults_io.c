@@ -6,6 +6,7 @@
 #include "uds_calls.h"
 
 #include <errno.h>
+#include <limits.h>
 
 TEST(uds_faults, accept_goes_on_after_what_concerns_one_connection)
 {
@@ -26,6 +27,26 @@ TEST(uds_faults, accept_goes_on_after_what_concerns_one_connection)
         uds_end(&f, client);
         uds_end(&f, server);
     }
+    uds_end_listener(&f, listener);
+    uds_fixture_close(&f);
+}
+
+TEST(uds_faults, accept_gives_up_when_connections_fail_without_end)
+{
+    struct uds_fixture f;
+    void *listener, *client, *server = NULL;
+
+    uds_fixture_open(&f);
+    listener = uds_must_listen(&f, "a");
+    client = uds_must_connect(&f, "a");
+    call_fail(CALL_ACCEPT, 0, UINT_MAX, ECONNABORTED);
+    calls_arm();
+    CHECK_RESULT(uds_try_accept(&f, listener, 1000, &server), PIPC_ERR_ACCEPT);
+    calls_disarm();
+    CHECK(!server);
+    CHECK_OK(uds_try_accept(&f, listener, 1000, &server));
+    uds_end(&f, client);
+    uds_end(&f, server);
     uds_end_listener(&f, listener);
     uds_fixture_close(&f);
 }

@@ -116,7 +116,8 @@ pipc_result context_make(const struct options *o, const char *service,
     /* Commands that only look must work where a module is broken: that is what they are asked for.
      */
     if (strcmp(o->command, "info") == 0 || strcmp(o->command, "decode") == 0 ||
-        strcmp(o->command, "encode") == 0 || strcmp(o->command, "conformance") == 0)
+        strcmp(o->command, "encode") == 0 || strcmp(o->command, "conformance") == 0 ||
+        strcmp(o->command, "doctor") == 0)
         options.flags = PIPC_OPEN_INSPECT;
     r = context_configure(o, service, config, err);
     if (r == PIPC_OK)
@@ -211,7 +212,8 @@ int run_dir_find(const struct options *o, struct pipc_context *context, const ch
     return -1;
 }
 
-uint32_t call_timeout(const struct options *o, struct pipc_context *context, const char *service)
+uint32_t call_timeout_or(const struct options *o, struct pipc_context *context, const char *service,
+                         uint32_t otherwise)
 {
     struct pipc_plan plan = {.size = sizeof(plan)};
 
@@ -219,7 +221,12 @@ uint32_t call_timeout(const struct options *o, struct pipc_context *context, con
         return o->timeout_ms;
     return pipc_service_plan(context, service, &plan, NULL) == PIPC_OK && plan.call_timeout_ms
                ? plan.call_timeout_ms
-               : PIPC_CLIENT_CALL_TIMEOUT_DEFAULT_MS;
+               : otherwise;
+}
+
+uint32_t call_timeout(const struct options *o, struct pipc_context *context, const char *service)
+{
+    return call_timeout_or(o, context, service, PIPC_CLIENT_CALL_TIMEOUT_DEFAULT_MS);
 }
 
 void client_config_from(const struct options *o, struct pipc_client_config *ret_config)

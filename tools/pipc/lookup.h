@@ -44,4 +44,7 @@ pipc_result lookup_call(struct pipc_client *client, const struct lookup_keys *ke
                         uint32_t timeout_ms, struct json_object **ret_fields,
                         struct pipc_error *err);
 
+/* The word of an orchestrator; "-" for 0, "other" for numbers without one. */
+const char *lookup_orchestrator_word(uint32_t orchestrator);
+
 #endif

@@ -27,6 +27,13 @@ static const char *const apps_cgroup_words[] = {"known", "unknown (retry later)"
 static const char *const orchestrator_words[] = {"-",   "systemd", "docker", "k8s",
                                                  "kvm", "lxc",     "podman", "nspawn"};
 
+const char *lookup_orchestrator_word(uint32_t orchestrator)
+{
+    const struct words words = WORDS(orchestrator_words);
+
+    return orchestrator < words.count ? words.words[orchestrator] : "other";
+}
+
 static void add(struct json_object *to, const char *name, struct json_object *value)
 {
     json_object_object_add(to, name, value);

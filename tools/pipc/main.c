@@ -143,7 +143,8 @@ int main(int argc, char **argv)
         int (*run)(const struct options *o);
     } commands[] = {{"info", command_info},     {"serve", command_serve},
                     {"call", command_call},     {"watch", command_watch},
-                    {"decode", command_decode}, {"encode", command_encode},
+                    {"top", command_top},       {"decode", command_decode},
+                    {"encode", command_encode}, {"doctor", command_doctor},
                     {"bench", command_bench},   {"conformance", command_conformance}};
     struct options o;
     int code;

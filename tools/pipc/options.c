@@ -58,8 +58,8 @@ static const struct option_row rows[] = {
     {"live", FLAG, AT(live), 0, 0, 0, " serve ", NULL, "serve this machine (the default)"},
     {"max-sessions", NUMBER, AT(max_sessions), 0, 1, 65535, " serve ", "N", "sessions at a time"},
     {"cgroup-root", TEXT, AT(cgroup_root), 0, 0, 0, " serve call ", "DIR", "cgroup tree to read"},
-    {"proc-root", TEXT, AT(proc_root), 0, 0, 0, " serve call ", "DIR", "process tree to read"},
-    {"interval", NUMBER, AT(interval_ms), 0, 1, U32, " serve watch ", "MS", "cadence"},
+    {"proc-root", TEXT, AT(proc_root), 0, 0, 0, " serve call top ", "DIR", "process tree to read"},
+    {"interval", NUMBER, AT(interval_ms), 0, 1, U32, " serve watch top ", "MS", "cadence"},
     {"stats", NUMBER, AT(stats_ms), 0, 1, U32, " serve ", "MS", "print counters on this cadence"},
     {"stdin", FLAG, AT(from_stdin), 0, 0, 0, " call ", NULL,
      "more keys from standard input, one a line"},
@@ -68,8 +68,11 @@ static const struct option_row rows[] = {
     {"repeat", NUMBER, AT(repeat), 0, 1, U32, " call ", "N", "the same call N times on one client"},
     {"wait", NUMBER, AT(wait_ms), AT(wait_given), 0, U32, " call ", "MS",
      "until the service is there"},
-    {"count", NUMBER, AT(count), AT(count_given), 1, U32, " watch ", "N", "end after N refreshes"},
+    {"count", NUMBER, AT(count), AT(count_given), 1, U32, " watch top ", "N",
+     "end after N refreshes"},
+    {"once", FLAG, AT(once), 0, 0, 0, " top ", NULL, "end after one refresh"},
     {"find", TEXT, AT(find), 0, 0, 0, " watch ", "NAME", "show items of this name alone"},
+    {"clean", FLAG, AT(clean), 0, 0, 0, " doctor ", NULL, "remove what dead servers left"},
     {"hex", FLAG, AT(hex), 0, 0, 0, " decode encode ", NULL, "bytes as hexadecimal text"},
     {"lines", FLAG, AT(lines), 0, 0, 0, " decode encode ", NULL, "one case a line"},
     {"items", NUMBER, AT(items), AT(items_given), 0, U32, " decode bench ", "N",
@@ -91,6 +94,7 @@ static const struct option_row rows[] = {
     {"builtin", TEXT, AT(builtin), 0, 0, 0, JUDGES, "NAME", "judge this module of the build"},
     {"samples", TEXT, AT(samples), 0, 0, 0, JUDGES, "FILE",
      "messages of a codec, \"request HEX\" or \"response HEX\" a line"},
+    {"wraps", TEXT, AT(wraps), 0, 0, 0, JUDGES, "NAME", "what a wrapper under test wraps"},
     {"list", FLAG, AT(list), 0, 0, 0, JUDGES, NULL, "show the cases that apply, run none"},
     {"only", TEXT, AT(only), 0, 0, 0, JUDGES, "ID", "run this case alone (ID,ID: these)"},
     {"limit", NUMBER, AT(limit_s), 0, 1, 86400, JUDGES, "SECONDS", "time limit of a case"},
@@ -108,8 +112,10 @@ static const struct {
     {"serve", "KIND", "serve a message type until SIGINT or SIGTERM"},
     {"call", "KIND [KEY...]", "one typed call"},
     {"watch", "KIND", "keep a cache of a snapshot kind and show it"},
+    {"top", "", "processes of this machine, grouped by container"},
     {"decode", "STRUCTURE [FILE | -]", "bytes to fields"},
     {"encode", "STRUCTURE [FILE | -]", "fields (JSON) to bytes"},
+    {"doctor", "[KIND]", "why a client does not get what it wants, and what is left over"},
     {"bench", "[SCENARIO...]", "throughput, latency and CPU time, next to the raw exchange"},
     {"conformance", "", "judge a module by the rules of its kind (TAP)"},
 };
@@ -154,8 +160,10 @@ static void help(void)
             continue;
         snprintf(left, sizeof(left), "--%s %s", rows[i].name,
                  rows[i].argument ? rows[i].argument : "");
-        printf("  %-30s %s%s%s%s\n", left, rows[i].help, rows[i].commands ? " (" : "",
-               rows[i].commands ? rows[i].commands + 1 : "", rows[i].commands ? "\b)" : "");
+        /* The list has a blank at both ends. */
+        const char *const list = rows[i].commands ? rows[i].commands + 1 : "";
+        printf("  %-30s %s%s%.*s%s\n", left, rows[i].help, *list ? " (" : "",
+               *list ? (int)strlen(list) - 1 : 0, list, *list ? ")" : "");
     }
     printf("  %-30s %s\n", "--version", "versions of the product, of the ABIs and of the wire");
 }

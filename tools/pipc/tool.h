@@ -36,10 +36,10 @@ enum {
 struct options {
     const char *config, *module_dir, *run_dir, *service, *token_file, *transports, *carrier;
     const char *check, *data, *cgroup_root, *proc_root, *find;
-    const char *module, *builtin, *only, *one_case, *case_dir, *samples;
+    const char *module, *builtin, *only, *one_case, *case_dir, *samples, *wraps;
     const char *duration, *spin, *level, *pin;
     bool json, verbose, explain, live, from_stdin, all, batch, hex, lines, csv, no_server, no_floor,
-        list;
+        list, once, clean;
     bool token_given, timeout_given, items_given, wait_given, count_given, rate_given;
     uint64_t token;
     uint32_t timeout_ms, max_request_bytes, max_response_bytes, max_batch_items, packet_size;
@@ -106,6 +106,9 @@ int run_dir_find(const struct options *o, struct pipc_context *context, const ch
                  bool make, char *ret_path, size_t len);
 /* Deadline of a call in force: option, configuration, default. */
 uint32_t call_timeout(const struct options *o, struct pipc_context *context, const char *service);
+/* The same with another default. */
+uint32_t call_timeout_or(const struct options *o, struct pipc_context *context, const char *service,
+                         uint32_t otherwise);
 void client_config_from(const struct options *o, struct pipc_client_config *ret_config);
 
 /* ---- commands ---- */
@@ -114,6 +117,8 @@ int command_info(const struct options *o);
 int command_serve(const struct options *o);
 int command_call(const struct options *o);
 int command_watch(const struct options *o);
+int command_top(const struct options *o);
+int command_doctor(const struct options *o);
 int command_decode(const struct options *o);
 int command_encode(const struct options *o);
 int command_bench(const struct options *o);

@@ -57,12 +57,10 @@ static bool has_turn(const struct shm_channel *channel)
     return channel->sent + (channel->role == PIPC_ROLE_SERVER) == channel->taken;
 }
 
-/* Everything that can refuse, before anything is written. */
-static pipc_result may_send(const struct shm_channel *channel, uint64_t len,
-                            const struct pipc_wait *wait, struct pipc_error *err)
+/* Why a message cannot be sent; `result` is what the wait came to. */
+__attribute__((cold)) static pipc_result refuse(const struct shm_channel *channel, uint64_t len,
+                                                pipc_result result, struct pipc_error *err)
 {
-    const pipc_result result = shm_wait_enter(wait);
-
     if (result != PIPC_OK)
         return fail(channel, err, result,
                     result == PIPC_ERR_ABORTED ? "aborted while sending"
@@ -73,12 +71,25 @@ static pipc_result may_send(const struct shm_channel *channel, uint64_t len,
         return fail(channel, err, PIPC_ERR_SEND, "the region has been cut off");
     if (len == 0 || len > channel->most || len > channel->out.capacity)
         return refuse_size(channel, err, len);
-    return has_turn(channel) ? PIPC_OK : refuse_turn(channel, err);
+    return refuse_turn(channel, err);
 }
 
-static void published(struct shm_channel *channel, uint32_t len)
+/* Everything that can refuse, before anything is written. */
+static inline pipc_result may_send(const struct shm_channel *channel, uint64_t len,
+                                   const struct pipc_wait *wait, struct pipc_error *err)
+{
+    const pipc_result result = shm_wait_look(wait);
+
+    if (result == PIPC_OK && !shm_interrupted(channel) && !channel->gone && len != 0 &&
+        len <= channel->most && len <= channel->out.capacity && has_turn(channel))
+        return PIPC_OK;
+    return refuse(channel, len, result, err);
+}
+
+static inline void published(struct shm_channel *channel, uint32_t len)
 {
     channel->answer_is_fresh = true;
+    channel->room = 0;
     shm_publish(channel, len);
 }
 
@@ -138,10 +149,12 @@ pipc_result shm_reserve(void *channel, size_t len, const struct pipc_wait *wait,
     struct shm_channel *const c = channel;
     const pipc_result result = may_send(c, len, wait, err);
 
+    c->room = 0;
     if (result != PIPC_OK)
         return result;
     if (c->by_file)
         return fail(c, err, PIPC_ERR_NOT_SUPPORTED, "a region of another user is not written to");
+    c->room = (uint32_t)len;
     *ret_room = c->out.area;
     return PIPC_OK;
 }
@@ -150,8 +163,11 @@ pipc_result shm_commit(void *channel, size_t len, const struct pipc_wait *wait,
                        struct pipc_error *err)
 {
     struct shm_channel *const c = channel;
-    const pipc_result result = may_send(c, len, wait, err);
+    pipc_result result = shm_wait_look(wait);
 
+    /* What was judged when the room was given is not judged again. */
+    if (result != PIPC_OK || len == 0 || len > c->room || shm_interrupted(c))
+        result = may_send(c, len, wait, err);
     if (result == PIPC_OK)
         published(c, (uint32_t)len);
     return result;

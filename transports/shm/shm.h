@@ -98,6 +98,7 @@ struct shm_channel {
     uint32_t signal; /* own futex word as last written */
     uint32_t last;   /* length of the last message published */
     uint32_t most;   /* longest message that may be published */
+    uint32_t room;   /* bytes that were reserved for the next message and not committed; 0: none */
     uint32_t role;
     uint32_t interrupted; /* atomic; set by any thread */
     uint32_t asleep;      /* atomic; the channel's thread is about to sleep, or sleeps */
@@ -151,7 +152,8 @@ static inline bool shm_arrived(const struct shm_channel *channel, uint64_t *ret_
 
 /* fail.c */
 pipc_result shm_fail(const struct pipc_host *host, struct pipc_error *err, pipc_result result,
-                     int os_code, const char *format, ...) __attribute__((format(printf, 5, 6)));
+                     int os_code, const char *format, ...)
+    __attribute__((cold, format(printf, 5, 6)));
 /* The analyser does not look into other files: this tells it that a failure returns its result. */
 #ifdef __clang_analyzer__
 #define shm_fail(host, err, result, ...) \
@@ -230,6 +232,15 @@ pipc_result shm_wait_enter(const struct pipc_wait *wait);
 /* Pauses until `until_ns`: OK; ABORTED, BAD_PARAM, TIMEOUT (the wait's deadline is over). */
 pipc_result shm_pause(const struct pipc_host *host, const struct pipc_wait *wait,
                       uint64_t until_ns);
+/* The same, without a call where the flag tells all. */
+static inline pipc_result shm_wait_look(const struct pipc_wait *wait)
+{
+    if (!wait || (!wait->abort_flag && wait->abort == PIPC_NO_HANDLE))
+        return PIPC_OK;
+    if (!wait->abort_flag || wait->abort < PIPC_NO_HANDLE || wait->abort > INT32_MAX)
+        return shm_wait_enter(wait);
+    return pipc_wait_aborted(wait) ? (pipc_result)PIPC_ERR_ABORTED : (pipc_result)PIPC_OK;
+}
 /* Waits for the other side's next publication: OK with its count; TIMEOUT, ABORTED, BAD_PARAM;
  * DISCONNECTED: channel->gone says whether the region is, otherwise the other side is. */
 pipc_result shm_wait_message(struct shm_channel *channel, const struct pipc_wait *wait,

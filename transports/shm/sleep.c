@@ -220,6 +220,7 @@ static pipc_result spin(struct waiting *w, uint64_t budget, uint64_t *ret_seq)
 static pipc_result lost(struct shm_channel *channel)
 {
     channel->gone = true;
+    channel->room = 0;
     return PIPC_ERR_DISCONNECTED;
 }
 
@@ -244,22 +245,23 @@ static pipc_result sleep_once(const struct waiting *w, uint32_t signal)
     return pipc_wait_aborted(w->wait) || shm_interrupted(c) ? PIPC_ERR_ABORTED : PIPC_OK;
 }
 
-/* Abort, then what was published, then the other side, then the deadline. OK: go on. */
-static pipc_result end_slice(struct waiting *w)
+/* Abort, then what was published, then the other side, then the deadline. OK: go on, but for a
+ * publication, whose count is handed on: a peer that takes it back at once must not make the wait
+ * go on behind its deadline. */
+static pipc_result end_slice(struct waiting *w, uint64_t *ret_seq)
 {
     struct shm_channel *const c = w->channel;
     pipc_result result = look_abort(w->wait, 0);
     const bool hung_up = shm_hung_up(&c->carrier, c->carrier_fd);
-    uint64_t seq;
 
     w->turns = 0;
     w->slices++;
     w->slice_end = w->now + SHM_SLICE_NS;
-    if (result != PIPC_OK || shm_arrived(c, &seq))
+    if (result != PIPC_OK || shm_arrived(c, ret_seq))
         return result;
     if (hung_up || (w->slices % OWNER_SLICES == 0 && !owner_is_alive(c)))
         /* It may have published just before. */
-        return shm_arrived(c, &seq) ? PIPC_OK : (pipc_result)PIPC_ERR_DISCONNECTED;
+        return shm_arrived(c, ret_seq) ? PIPC_OK : (pipc_result)PIPC_ERR_DISCONNECTED;
     return w->now >= w->deadline ? (pipc_result)PIPC_ERR_TIMEOUT : (pipc_result)PIPC_OK;
 }
 
@@ -288,10 +290,10 @@ static pipc_result sleep_until(struct waiting *w, uint64_t *ret_seq)
         result = sleep_once(w, signal);
         w->now = host->clock_ns(host);
         if (result == PIPC_OK && (w->now >= w->slice_end || w->now >= w->deadline))
-            result = end_slice(w);
+            result = end_slice(w, ret_seq);
         else if (result == PIPC_OK)
             result = turn_without(w);
-        if (result != PIPC_OK)
+        if (result != PIPC_OK || *ret_seq > c->taken)
             return result;
     }
 }

@@ -20,6 +20,7 @@ static pipc_result fail(const struct shm_channel *channel, struct pipc_error *er
 static pipc_result region_gone(struct shm_channel *channel, struct pipc_error *err)
 {
     channel->gone = true;
+    channel->room = 0;
     return fail(channel, err, PIPC_ERR_DISCONNECTED, "the region has been cut off");
 }
 
@@ -68,11 +69,27 @@ static bool copy(const struct shm_channel *channel, const struct pipc_piece *pie
     return true;
 }
 
-/* `seq` is what the other side counts, above what was taken. */
-static pipc_result take(struct shm_channel *channel, uint64_t seq, const struct pipc_piece *pieces,
-                        size_t room, struct pipc_received *ret_received, struct pipc_error *err)
+static inline pipc_result taken(struct shm_channel *channel, uint64_t seq, uint32_t flags,
+                                uint32_t len, struct pipc_received *ret_received)
 {
-    const uint32_t len = __atomic_load_n(channel->in.len, __ATOMIC_ACQUIRE);
+    channel->taken = seq;
+    channel->room = 0;
+    channel->asked = true;
+    /* The other side has read the last message of this one, or it would not have answered: the next
+     * one will probably be as long, and its cache lines may come while it is made. */
+    shm_claim(channel->out.area, channel->last);
+    ret_received->flags = flags;
+    ret_received->len = len;
+    return PIPC_OK;
+}
+
+/* `seq` is what the other side counts, above what was taken, and `len` its word, read once. */
+__attribute__((cold)) static pipc_result take_checked(struct shm_channel *channel, uint64_t seq,
+                                                      uint32_t len, const struct pipc_piece *pieces,
+                                                      size_t room,
+                                                      struct pipc_received *ret_received,
+                                                      struct pipc_error *err)
+{
     const bool fits = len <= room;
 
     if (len == 0)
@@ -88,17 +105,37 @@ static pipc_result take(struct shm_channel *channel, uint64_t seq, const struct 
         return fail(channel, err, PIPC_ERR_BAD_PARAM, "a message does not fit the pieces");
     if (!copy(channel, pieces, fits ? len : SHM_OUTER))
         return region_gone(channel, err);
-    channel->taken = seq;
-    /* The other side has read the last message of this one, or it would not have answered: the next
-     * one will probably be as long, and its cache lines may come while it is made. */
-    shm_claim(channel->out.area, channel->last);
-    ret_received->flags = fits ? 0 : PIPC_RECEIVED_CUT;
-    ret_received->len = fits ? len : SHM_OUTER;
-    return PIPC_OK;
+    return taken(channel, seq, fits ? 0 : PIPC_RECEIVED_CUT, fits ? len : SHM_OUTER, ret_received);
 }
 
-static pipc_result not_waited(struct shm_channel *channel, pipc_result result,
-                              struct pipc_received *ret_received, struct pipc_error *err)
+static size_t room_of(const struct pipc_piece *pieces, uint32_t count)
+{
+    size_t room = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        room += pieces[i].len;
+    return room;
+}
+
+/* Nearly every message is the next one, within its bounds and as long as the first piece holds: it
+ * passes all checks, and its bytes move at once. */
+static inline pipc_result take(struct shm_channel *channel, uint64_t seq,
+                               const struct pipc_piece *pieces, uint32_t count,
+                               struct pipc_received *ret_received, struct pipc_error *err)
+{
+    const uint32_t len = __atomic_load_n(channel->in.len, __ATOMIC_ACQUIRE);
+
+    if (channel->by_file || count == 0 || seq != channel->taken + 1 || len < SHM_OUTER ||
+        len > channel->in.capacity || len > pieces->len)
+        return take_checked(channel, seq, len, pieces, room_of(pieces, count), ret_received, err);
+    memcpy(pieces->base, channel->in.area, len);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return taken(channel, seq, 0, len, ret_received);
+}
+
+__attribute__((cold)) static pipc_result not_waited(struct shm_channel *channel, pipc_result result,
+                                                    struct pipc_received *ret_received,
+                                                    struct pipc_error *err)
 {
     switch (result) {
     case PIPC_ERR_DISCONNECTED:
@@ -118,20 +155,18 @@ pipc_result shm_receive(void *channel, const struct pipc_piece *pieces, uint32_t
 {
     struct shm_channel *const c = channel;
     uint64_t seq = 0;
-    size_t room = 0;
-    pipc_result result = shm_wait_enter(wait);
+    pipc_result result = shm_wait_look(wait);
 
-    for (uint32_t i = 0; i < count; i++)
-        room += pieces[i].len;
     if (result == PIPC_OK && shm_interrupted(c))
         result = PIPC_ERR_ABORTED;
-    if (result == PIPC_OK)
-        result = c->ended || c->gone ? (pipc_result)PIPC_ERR_DISCONNECTED
-                                     : shm_wait_message(c, wait, &seq);
+    if (result == PIPC_OK && (c->ended || c->gone))
+        result = PIPC_ERR_DISCONNECTED;
+    if (result == PIPC_OK && !shm_arrived(c, &seq))
+        result = shm_wait_message(c, wait, &seq);
     /* What came after the abort is not taken, whichever was seen first. */
     if (result == PIPC_OK && (pipc_wait_aborted(wait) || shm_interrupted(c)))
         result = PIPC_ERR_ABORTED;
     if (result != PIPC_OK)
         return not_waited(c, result, ret_received, err);
-    return take(c, seq, pieces, room, ret_received, err);
+    return take(c, seq, pieces, count, ret_received, err);
 }

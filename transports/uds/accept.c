@@ -14,6 +14,10 @@ static pipc_result fail_wait(const struct uds_listener *listener, struct pipc_er
                          listener->name.path, "waiting for a client");
 }
 
+/* Failures of one connection; so many one after the other are a failure of accepting, since the
+ * caller's time must end too. */
+#define TRANSIENT_MAX 64u
+
 static bool is_transient(int code)
 {
     return code == EINTR || code == ECONNABORTED || code == EPROTO;
@@ -30,6 +34,7 @@ pipc_result uds_accept(void *self, void *listener, const struct pipc_wait *wait,
                               .until_ns = PIPC_NEVER};
     struct uds_channel *channel;
     pipc_result result = uds_wait_enter(wait);
+    unsigned failures = 0;
     int fd;
 
     (void)self;
@@ -47,7 +52,7 @@ pipc_result uds_accept(void *self, void *listener, const struct pipc_wait *wait,
         }
         if (errno == EAGAIN)
             result = uds_sleep(&sleep);
-        else if (!is_transient(errno))
+        else if (!is_transient(errno) || ++failures > TRANSIENT_MAX)
             return uds_fail(l->instance->host, err, PIPC_ERR_ACCEPT, errno, "%s: cannot accept",
                             l->name.path);
     }

@@ -3,7 +3,9 @@
  * Taking one packet, and nothing of the next.
  *
  * Tries first, so that a packet that is there costs one system call; then spins while one is
- * expected soon, then sleeps. A packet that was cut is always told. The channel's thread.
+ * expected soon, then sleeps. Where the last receives all had to sleep the try is left out: it
+ * would be one system call more in each. A packet that was cut is always told. The channel's
+ * thread.
  */
 #include "uds.h"
 
@@ -11,6 +13,11 @@
 
 /* Turns of a spin between two looks at the clock; one turn is a system call. */
 #define SPIN_TURNS 4u
+
+/* After so many receives in a row that had to sleep the next one sleeps at once ... */
+#define SLEPT_BEFORE 4u
+/* ... but for one of so many, which finds out whether packets are queued by now. */
+#define SLEPT_TRY 16u
 
 /* One receiving call. */
 struct taking {
@@ -20,6 +27,7 @@ struct taking {
     struct msghdr message; /* of several pieces */
     struct pipc_received received;
     int os_code;
+    bool tried;
 };
 
 /* One piece takes the shorter way through the kernel. With MSG_TRUNC the real length comes back. */
@@ -80,6 +88,7 @@ static pipc_result take(struct taking *taking)
 {
     pipc_result result = try_once(taking);
 
+    taking->tried = true;
     if (result == PIPC_ERR_RECV && taking->os_code == ECONNRESET) {
         result = try_once(taking);
         if (result != PIPC_OK || (taking->received.flags & PIPC_RECEIVED_END)) {
@@ -124,8 +133,10 @@ static pipc_result spin(struct taking *taking, uint64_t began, uint64_t budget)
         for (turn = 0; turn < SPIN_TURNS; turn++) {
             pipc_cpu_pause();
             result = take_spinning(taking);
-            if (result == PIPC_OK)
+            if (result == PIPC_OK) {
                 pipc_waiter_note_spin(&channel->waiter);
+                channel->slept_in_row = 0;
+            }
             if (result != PIPC_ERR_TIMEOUT)
                 return result;
         }
@@ -139,9 +150,11 @@ static pipc_result sleep_until(struct taking *taking, struct uds_sleep *sleep)
     struct uds_channel *channel = taking->channel;
     pipc_result result;
 
+    channel->slept_in_row++;
     do {
         result = uds_sleep(sleep);
-        if (result != PIPC_OK)
+        /* What is there wins over a deadline that just passed. */
+        if (result != PIPC_OK && (result != PIPC_ERR_TIMEOUT || taking->tried))
             break;
         result = take(taking);
         if (result != PIPC_ERR_TIMEOUT)
@@ -151,7 +164,7 @@ static pipc_result sleep_until(struct taking *taking, struct uds_sleep *sleep)
     return result;
 }
 
-/* Nothing was there at the first try. */
+/* Nothing was there at the first try, or nothing is expected to be. */
 static pipc_result wait_for_packet(struct taking *taking, struct uds_sleep *sleep)
 {
     struct uds_channel *channel = taking->channel;
@@ -161,11 +174,34 @@ static pipc_result wait_for_packet(struct taking *taking, struct uds_sleep *slee
 
     if (taking->wait && taking->wait->deadline_ns == PIPC_NOW)
         return PIPC_ERR_TIMEOUT;
-    began = host->clock_ns(host);
-    result = spin(taking, began, pipc_waiter_begin(&channel->waiter, began));
-    if (result != PIPC_ERR_TIMEOUT)
-        return result;
+    if (!pipc_waiter_never_spins(&channel->waiter)) {
+        began = host->clock_ns(host);
+        result = spin(taking, began, pipc_waiter_begin(&channel->waiter, began));
+        if (result != PIPC_ERR_TIMEOUT)
+            return result;
+    }
     return sleep_until(taking, sleep);
+}
+
+/* Whether a first try would only find that there is nothing. */
+static bool is_vain(const struct uds_channel *channel, const struct pipc_wait *wait)
+{
+    return channel->slept_in_row >= SLEPT_BEFORE && channel->slept_in_row % SLEPT_TRY != 0 &&
+           (!wait || wait->deadline_ns != PIPC_NOW);
+}
+
+static pipc_result take_or_wait(struct taking *taking, struct uds_sleep *sleep)
+{
+    struct uds_channel *channel = taking->channel;
+    pipc_result result;
+
+    if (is_vain(channel, taking->wait))
+        return wait_for_packet(taking, sleep);
+    result = take(taking);
+    if (result == PIPC_ERR_TIMEOUT)
+        return wait_for_packet(taking, sleep);
+    channel->slept_in_row = 0;
+    return result;
 }
 
 static pipc_result finish_taking(struct taking *taking, const struct uds_sleep *sleep,
@@ -212,6 +248,7 @@ pipc_result uds_receive(void *channel, const struct pipc_piece *pieces, uint32_t
     taking.channel = c;
     taking.wait = wait;
     taking.os_code = 0;
+    taking.tried = false;
     memset(&taking.message, 0, sizeof(taking.message));
     for (i = 0; i < count; i++) {
         taking.vectors[i].iov_base = pieces[i].base;
@@ -224,10 +261,7 @@ pipc_result uds_receive(void *channel, const struct pipc_piece *pieces, uint32_t
     result = uds_wait_enter(wait);
     if (result == PIPC_OK && uds_interrupted(c))
         result = PIPC_ERR_ABORTED;
-    if (result == PIPC_OK && !c->ended) {
-        result = take(&taking);
-        if (result == PIPC_ERR_TIMEOUT)
-            result = wait_for_packet(&taking, &sleep);
-    }
+    if (result == PIPC_OK && !c->ended)
+        result = take_or_wait(&taking, &sleep);
     return finish_taking(&taking, &sleep, result, ret_received, err);
 }

@@ -58,12 +58,14 @@ struct uds_channel {
     uint32_t interrupted; /* atomic; set by any thread */
     bool ended;           /* end of stream or empty packet was seen; nothing after it is read */
     struct pipc_waiter waiter;
+    uint32_t slept_in_row; /* receives that found nothing at first and had to sleep */
     struct uds_name name;
 };
 
 /* fail.c */
 pipc_result uds_fail(const struct pipc_host *host, struct pipc_error *err, pipc_result result,
-                     int os_code, const char *format, ...) __attribute__((format(printf, 5, 6)));
+                     int os_code, const char *format, ...)
+    __attribute__((cold, format(printf, 5, 6)));
 /* The analyser does not look into other files: this tells it that a failure returns its result. */
 #ifdef __clang_analyzer__
 #define uds_fail(host, err, result, ...) \

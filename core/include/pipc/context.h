@@ -71,6 +71,7 @@ PIPC_MUST_CHECK PIPC_API pipc_result pipc_config_add_module(struct pipc_config *
  * lock. May not call back into the library. */
 typedef void (*pipc_log_fn)(void *arg, uint32_t level, const char *text);
 
+/* How a context is opened. */
 struct pipc_open_options {
     uint32_t size;
     uint32_t reserved;

@@ -207,6 +207,8 @@ struct pipc_session_status {
     char passed_over_why[PIPC_ERROR_TEXT_LEN];
     char broken_text[PIPC_ERROR_TEXT_LEN]; /* sentence of broken_by */
 };
+
+/* How the session is now. NULL: nothing happens. The owner of the session calls. */
 PIPC_API void pipc_session_status(const struct pipc_session *session,
                                   struct pipc_session_status *ret_status);
 

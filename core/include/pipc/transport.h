@@ -59,8 +59,9 @@ extern "C" {
 
 enum { PIPC_ROLE_CLIENT = 1, PIPC_ROLE_SERVER = 2 };
 
-/* A carrier as an upgrade sees it: may look, ask for the peer and poll its handle, nothing else. */
 struct pipc_transport_ops;
+
+/* A carrier as an upgrade sees it: may look, ask for the peer and poll its handle, nothing else. */
 struct pipc_carrier {
     uint32_t size;
     uint32_t reserved;
@@ -174,7 +175,8 @@ struct pipc_transport_ops {
     pipc_result (*sweep)(void *self, const struct pipc_endpoint *endpoint, struct pipc_error *err);
 
     /* [C] Sends one packet, gathered from `count` pieces (1 to 3), whole or not at all. TIMEOUT,
-     * ABORTED: nothing was sent; SEND otherwise. */
+     * ABORTED, LIMIT_EXCEEDED (it is larger than what the channel carries, or a channel of one
+     * request at a time has one outstanding): nothing was sent; SEND otherwise. */
     pipc_result (*send)(void *channel, const struct pipc_piece *pieces, uint32_t count,
                         const struct pipc_wait *wait, struct pipc_error *err);
     /* [C] Takes one packet and scatters it over the pieces. PIPC_OK with flags; TIMEOUT, ABORTED:

@@ -10,6 +10,7 @@
 
 #if PIPC_HAVE_LOADER
 
+#include "../../base/platform.h"
 #include "../name.h"
 
 #include <elf.h>
@@ -43,16 +44,24 @@ struct object {
 
 static pipc_result refuse(const struct object *o, int code, const char *what)
 {
-    char shown[PIPCI_SHOWN];
+    char shown[PIPCI_SHOWN], text[64];
 
-    return pipci_fail(o->err, PIPC_ERR_MODULE_OPEN, code, "%s: %s",
-                      pipci_show_tail(shown, sizeof(shown), o->file, strlen(o->file)), what);
+    return pipci_fail(o->err, PIPC_ERR_MODULE_OPEN, code, "%s: %s%s%s",
+                      pipci_show_tail(shown, sizeof(shown), o->file, strlen(o->file)), what,
+                      code ? ": " : "", code ? pipci_os_text(code, text, sizeof(text)) : "");
 }
 
-static bool read_at(const struct object *o, uint64_t offset, void *buf, size_t len)
+/* Reads what lies inside the size. 0, or what failed; a file that has become shorter is EIO. */
+static int read_at(const struct object *o, uint64_t offset, void *buf, size_t len)
 {
-    return offset <= o->size && len <= o->size - offset &&
-           pread(o->fd, buf, len, (off_t)offset) == (ssize_t)len;
+    ssize_t n;
+
+    do {
+        n = pread(o->fd, buf, len, (off_t)offset);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno;
+    return n == (ssize_t)len ? 0 : EIO;
 }
 
 static bool inside(const struct object *o, uint64_t offset, uint64_t len)
@@ -81,8 +90,9 @@ static pipc_result check_segments(const struct object *o, const ElfW(Ehdr) * h)
 
     for (uint32_t i = 0; i < h->e_phnum; i++) {
         ElfW(Phdr) p;
-        if (!read_at(o, h->e_phoff + (uint64_t)i * sizeof(p), &p, sizeof(p)))
-            return refuse(o, errno, "cannot be read"); /* LCOV_EXCL_LINE: inside its size */
+        const int code = read_at(o, h->e_phoff + (uint64_t)i * sizeof(p), &p, sizeof(p));
+        if (code != 0)
+            return refuse(o, code, "cannot be read");
         if (p.p_type != PT_LOAD && p.p_type != PT_DYNAMIC)
             continue;
         dynamic = dynamic || p.p_type == PT_DYNAMIC;
@@ -99,10 +109,13 @@ pipc_result pipci_trust_object(const char *file, int fd, struct pipc_error *err)
     ElfW(Ehdr) h;
 
     if (fstat(fd, &st) != 0)
-        return refuse(&o, errno, "cannot be looked at"); /* LCOV_EXCL_LINE: an open file */
+        return refuse(&o, errno, "cannot be looked at");
     o.size = (uint64_t)st.st_size;
-    if (!read_at(&o, 0, &h, sizeof(h)))
+    if (!inside(&o, 0, sizeof(h)))
         return refuse(&o, 0, "is too short for an ELF object");
+    const int code = read_at(&o, 0, &h, sizeof(h));
+    if (code != 0)
+        return refuse(&o, code, "cannot be read");
     const pipc_result result = check_header(&o, &h);
     return result == PIPC_OK ? check_segments(&o, &h) : result;
 }

@@ -10,6 +10,7 @@
 
 #if PIPC_HAVE_LOADER
 
+#include "../../base/platform.h"
 #include "../name.h"
 
 #include <errno.h>
@@ -30,14 +31,16 @@ static pipc_result refuse(struct pipc_error *err, const char *path, const char *
 
 static pipc_result system_error(struct pipc_error *err, const char *path, int code)
 {
-    char shown[PIPCI_SHOWN];
+    char shown[PIPCI_SHOWN], text[64];
     const bool absent = code == ENOENT || code == ENOTDIR;
 
     pipci_show_tail(shown, sizeof(shown), path, strlen(path));
     if (code == ELOOP)
         return pipci_fail(err, PIPC_ERR_MODULE_UNSAFE, code, "%s: is a symbolic link", shown);
-    return pipci_fail(err, absent ? PIPC_ERR_MODULE_NOT_FOUND : PIPC_ERR_MODULE_OPEN, code,
-                      absent ? "%s: there is no such file" : "%s: cannot be looked at", shown);
+    if (absent)
+        return pipci_fail(err, PIPC_ERR_MODULE_NOT_FOUND, code, "%s: there is no such file", shown);
+    return pipci_fail(err, PIPC_ERR_MODULE_OPEN, code, "%s: cannot be looked at: %s", shown,
+                      pipci_os_text(code, text, sizeof(text)));
 }
 
 static pipc_result check_owner(const struct stat *st, const char *path, bool sticky_is_fine,

@@ -141,6 +141,18 @@ void server_wait_sessions(const struct hosted *hosted, uint32_t count)
     test_wait_until(has_sessions, &wanted, PATIENCE_MS, "number of sessions");
 }
 
+static bool has_handshakes(void *arg)
+{
+    const struct wanted *wanted = arg;
+    return server_status(wanted->hosted).handshakes == wanted->count;
+}
+
+void server_wait_handshakes(const struct hosted *hosted, uint32_t count)
+{
+    struct wanted wanted = {hosted, count};
+    test_wait_until(has_handshakes, &wanted, PATIENCE_MS, "number of handshakes");
+}
+
 /* ---- connecting ---- */
 
 struct pipc_hello raw_hello(void)

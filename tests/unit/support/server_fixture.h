@@ -55,6 +55,9 @@ void server_join(struct hosted *hosted);
 struct pipc_server_status server_status(const struct hosted *hosted);
 /* Waits until that many sessions hold slots. */
 void server_wait_sessions(const struct hosted *hosted, uint32_t count);
+/* Waits until that many handshakes are pending. One that has become a session is counted until the
+ * accepting thread is back with it, and the session may answer before. */
+void server_wait_handshakes(const struct hosted *hosted, uint32_t count);
 
 /* ---- raw clients ---- */
 

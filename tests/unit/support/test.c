@@ -10,14 +10,17 @@
 
 #include <stdarg.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
+#ifndef __has_feature
+#define __has_feature(x) 0
 #endif
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+#define THREAD_CHECKED 1
+#else
+#define THREAD_CHECKED 0
 #endif
-#ifndef SANITIZED
+#if THREAD_CHECKED || defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define SANITIZED 1
+#else
 #define SANITIZED 0
 #endif
 
@@ -108,6 +111,11 @@ unsigned test_slow(void)
 bool test_sanitized(void)
 {
     return SANITIZED;
+}
+
+bool test_thread_checked(void)
+{
+    return THREAD_CHECKED;
 }
 
 void test_wait_until(bool (*cond)(void *arg), void *arg, unsigned limit_ms, const char *what)

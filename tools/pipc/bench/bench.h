@@ -125,6 +125,7 @@ struct contender {
     const char *name; /* of a floor: what it is */
     const char *spin; /* value of the option, NULL: not given */
     bool hidden;      /* takes part for comparison alone */
+    bool per_item;    /* what an item costs is the time of an exchange, shared by all of them */
     uint32_t items;   /* of a message */
     uint32_t units;   /* operations of one exchange */
     uint32_t depth;   /* requests outstanding, 1: ping-pong */
@@ -165,6 +166,8 @@ struct contender *row_add(struct row *row, enum level level, const char *spin,
                           const struct contender_ops *ops);
 /* The floor that a contender is compared with. NULL: none. */
 const struct contender *row_floor(const struct row *row, const struct contender *c);
+/* From here on SIGINT and SIGTERM end a row with EXIT_ABORTED, and the command tidies up. */
+void rows_watch_signals(void);
 /* Waits for the sides, opens the clients, measures all rounds. -1, or an exit code with the reason
  * said. */
 int row_run(struct row *row);
@@ -177,8 +180,14 @@ double contender_ratio(const struct contender *c, const struct contender *floor,
 /* The same of the median times, which a machine with other work disturbs less. */
 double contender_ratio_p50(const struct contender *c, const struct contender *floor,
                            uint32_t rounds);
-/* Nanoseconds that an item of a batch costs beyond one call of the same level in the same rounds,
- * by median times. False: no batch. */
+/* The ratio of the p99 latencies, to the floor. */
+double contender_ratio_p99(const struct contender *c, const struct contender *floor,
+                           uint32_t rounds);
+/* CPU of both sides to that of the same level with spin off, where it runs in the same rounds of a
+ * target rate; false: it does not. */
+bool contender_cpu_to_off(const struct row *row, const struct contender *c, double *ret_ratio);
+/* Nanoseconds that an item costs, by median times: of a batch beyond one call of the same level in
+ * the same rounds, of lookups and codecs its share of the whole. False: neither. */
 bool contender_item_ns(const struct row *row, const struct contender *c, double *ret_ns);
 
 /* ---- scenarios ---- */
@@ -191,6 +200,7 @@ struct scenario {
     bool full_speed_only; /* knows no rate */
     bool pipelined;       /* more than one request outstanding */
     bool once;            /* the transport does not matter: the first one alone */
+    bool local;           /* asks no server */
     uint32_t items[6];    /* when --items is not given; ends with 0 */
     uint32_t items_most;
     uint32_t levels; /* bits 1 << enum level */
@@ -246,6 +256,10 @@ uint32_t increment_len(uint32_t items);
  * table with the same keys. */
 int snapshot_add(struct row *row, enum level level, const char *spin);
 int cache_add(struct row *row);
+/* Logical lookups (level 2) of the scenario's kind. */
+int lookup_add(struct row *row, const char *spin);
+/* The lookup codec of the scenario's kind alone, with so many labels an item, and its floor. */
+int codec_add(struct row *row, uint32_t label_count);
 /* Bytes of the answer of a snapshot server with so many items. */
 size_t snapshot_len(uint32_t items);
 

@@ -93,7 +93,7 @@ static const struct scenario *scenario_find(const char *name)
 
 static int scenario_unknown(const struct bench *bench, const char *word)
 {
-    char names[256] = "";
+    char names[512] = "";
 
     for (size_t i = 0; i < scenario_count; i++)
         snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", i ? ", " : "",
@@ -242,6 +242,8 @@ static const char *skip_reason(const struct row *row, const struct plane *plane,
     }
     if (row->rate && row->scenario->full_speed_only)
         return "this scenario knows no rate";
+    if (bench->o->no_server && row->scenario->local)
+        return "this scenario asks no server";
     if (bench->o->no_server && row->scenario->once)
         return "the keys of a server that is not our own are not known";
     if (!scenario_has_level(row->scenario, bench->levels))
@@ -358,6 +360,7 @@ int command_bench(const struct options *o)
         code = context_open(o, o->service ? o->service : scenarios[0].service, &bench.context);
     if (code >= 0)
         return code;
+    rows_watch_signals(); /* before there is anything to leave behind */
     code = base_make(&bench);
     if (code < 0) {
         code = run(&bench);

@@ -51,6 +51,8 @@ static void add_floor(struct json_object *object, const struct row *row, const s
     add(object, "floor", floor ? real(f.throughput, 1) : NULL);
     add(object, "ratio_to_floor", floor ? real(contender_ratio(c, floor, rounds), 4) : NULL);
     add(object, "ratio_p50", floor ? real(contender_ratio_p50(c, floor, rounds), 4) : NULL);
+    add(object, "p99_to_floor",
+        floor && row->rate ? real(contender_ratio_p99(c, floor, rounds), 4) : NULL);
     add(object, "floor_kind", text_or_null(floor ? floor->name : NULL));
     add(object, "floor_p50_us", floor ? us(f.p50) : NULL);
     add(object, "floor_p99_us", floor ? us(f.p99) : NULL);
@@ -67,6 +69,8 @@ static struct json_object *row_object(const struct row *row, const struct conten
     const bool moves = c && !c->ops->idle, paced = moves && row->rate;
     double ns_item = 0;
     const bool has_item = c && contender_item_ns(row, c, &ns_item);
+    double cpu_to_off = 0;
+    const bool has_off = c && contender_cpu_to_off(row, c, &cpu_to_off);
 
     add(object, "scenario", json_of_text(row->scenario->name));
     add(object, "transport", json_of_text(row->transport));
@@ -85,12 +89,13 @@ static struct json_object *row_object(const struct row *row, const struct conten
     add(object, "send_p99_us", paced ? us(f.send_p99) : NULL);
     add(object, "client_cpu", share(f.client_cpu, c != NULL));
     add(object, "server_cpu", share(f.server_cpu, c && c->server_pid));
+    add(object, "cpu_to_off", has_off ? real(cpu_to_off, 4) : NULL);
     if (c) {
         add_floor(object, row, c);
     } else {
-        static const char *const names[] = {
-            "floor",        "ratio_to_floor", "ratio_p50",        "floor_kind",
-            "floor_p50_us", "floor_p99_us",   "floor_client_cpu", "floor_server_cpu"};
+        static const char *const names[] = {"floor",        "ratio_to_floor",   "ratio_p50",
+                                            "p99_to_floor", "floor_kind",       "floor_p50_us",
+                                            "floor_p99_us", "floor_client_cpu", "floor_server_cpu"};
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
             add(object, names[i], NULL);
     }
@@ -206,13 +211,18 @@ static void heading_print(const struct row *row)
 static void notes_print(const struct row *row, const struct contender *c, const struct figures *f)
 {
     char a[16], b[16];
-    double ns_item;
+    const struct contender *floor = c->level == LEVEL_FLOOR ? NULL : row_floor(row, c);
+    double ns_item, cpu_to_off;
 
     if (row->rate)
         printf("  from sending p50 %s, p99 %s", time_text(f->send_p50, a),
                time_text(f->send_p99, b));
+    if (row->rate && floor)
+        printf("  p99 %.2f of the floor's", contender_ratio_p99(c, floor, row->bench->rounds));
+    if (contender_cpu_to_off(row, c, &cpu_to_off))
+        printf("  CPU %.2f of spin off's", cpu_to_off);
     if (contender_item_ns(row, c, &ns_item))
-        printf("  %.2f ns an item beyond one call", ns_item);
+        printf("  %.2f ns an item%s", ns_item, c->per_item ? "" : " beyond one call");
     if (c->level != LEVEL_FLOOR && c->allocated)
         printf("  %llu allocations", (unsigned long long)c->allocated);
 }

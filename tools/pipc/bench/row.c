@@ -136,10 +136,50 @@ double contender_ratio_p50(const struct contender *c, const struct contender *fl
     return median_of(values, count);
 }
 
+double contender_ratio_p99(const struct contender *c, const struct contender *floor,
+                           uint32_t rounds)
+{
+    double values[ROUNDS_MOST];
+    size_t count = 0;
+
+    for (uint32_t r = 0; r < rounds; r++) {
+        if (floor->rounds[r].p99 > 0)
+            values[count++] = c->rounds[r].p99 / floor->rounds[r].p99;
+    }
+    return median_of(values, count);
+}
+
+static double cpu_of(const struct figures *f)
+{
+    return f->client_cpu + f->server_cpu;
+}
+
+bool contender_cpu_to_off(const struct row *row, const struct contender *c, double *ret_ratio)
+{
+    double values[ROUNDS_MOST];
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < row->count && row->rate && !is_off(c->spin); i++) {
+        const struct contender *off = &row->contenders[i];
+        if (off->level != c->level || off->level == LEVEL_FLOOR || !is_off(off->spin))
+            continue;
+        for (uint32_t r = 0; r < row->bench->rounds; r++) {
+            if (cpu_of(&off->rounds[r]) > 0)
+                values[count++] = cpu_of(&c->rounds[r]) / cpu_of(&off->rounds[r]);
+        }
+    }
+    *ret_ratio = median_of(values, count);
+    return count > 0;
+}
+
 bool contender_item_ns(const struct row *row, const struct contender *c, double *ret_ns)
 {
     double values[ROUNDS_MOST];
 
+    if (c->per_item) {
+        *ret_ns = contender_median(c, row->bench->rounds).p50 / c->items;
+        return true;
+    }
     for (uint32_t i = 0; i < row->count; i++) {
         const struct contender *one = &row->contenders[i];
         if (!one->hidden || c->hidden || one->level != c->level || one->spin != c->spin)
@@ -163,11 +203,16 @@ static void on_stop(void)
         active->ops->interrupt(active);
 }
 
+static int stopped(void)
+{
+    return complain(EXIT_ABORTED, "bench: stopped by a signal");
+}
+
 static int failed(const struct row *row, const struct contender *c, const struct pipc_error *err)
 {
     progress_clear();
     if (signals_came())
-        return complain(EXIT_ABORTED, "bench: stopped by a signal");
+        return stopped();
     return fail_with(row->bench->o, err->result, exit_of(err->result), "%s over %s, %s: %s",
                      row->scenario->name, row->transport, c->name,
                      err->text[0] ? err->text : pipc_result_text(err->result));
@@ -179,9 +224,11 @@ static int sides_wait(const struct row *row)
 
     for (uint32_t i = 0; i < row->count; i++) {
         const struct contender *c = &row->contenders[i];
-        if (c->side.pid > 0 && !side_ready(&c->side, why, sizeof(why)))
-            return complain(EXIT_FAILED, "%s over %s, server of %s: %s", row->scenario->name,
-                            row->transport, c->name, why);
+        if (c->side.pid <= 0 || side_ready(&c->side, why, sizeof(why)))
+            continue;
+        return signals_came() ? stopped()
+                              : complain(EXIT_FAILED, "%s over %s, server of %s: %s",
+                                         row->scenario->name, row->transport, c->name, why);
     }
     return -1;
 }
@@ -216,6 +263,11 @@ static int rounds_run(struct row *row, struct slice *slice)
     return -1;
 }
 
+void rows_watch_signals(void)
+{
+    signals_watch(on_stop);
+}
+
 int row_run(struct row *row)
 {
     const struct bench *bench = row->bench;
@@ -226,7 +278,6 @@ int row_run(struct row *row)
         return complain(EXIT_FAILED, "no memory for the figures");
     slice->duration_ns = (uint64_t)(bench->duration_s * (double)NS_PER_S) / bench->rounds;
     slice->rate = row->rate;
-    signals_watch(on_stop);
     code = sides_wait(row);
     if (code < 0)
         code = clients_open(row);

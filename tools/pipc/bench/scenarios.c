@@ -4,6 +4,8 @@
  */
 #include "bench.h"
 
+#include "lookup_items.h"
+
 #include <string.h>
 
 static const char *spin_of(const struct row *row, uint32_t index)
@@ -94,6 +96,32 @@ static int cache(struct row *row)
     return cache_add(row);
 }
 
+/* The floor carries the bytes of one exchange for all keys. */
+static int lookup(struct row *row)
+{
+    const bool apps = strcmp(row->scenario->kind, PIPC_APPS_LOOKUP_NAME) == 0;
+    struct lookup_items items;
+    int code;
+
+    if (!lookup_items_make(&items, apps, row->items, LOOKUP_LABELS))
+        return complain(EXIT_FAILED, "no memory for a lookup of %u keys", row->items);
+    code = floors_add(row, lookup_request_len(&items), lookup_response_len(&items));
+    lookup_items_free(&items);
+    for (uint32_t i = 0; i < row->bench->spin_count && code < 0; i++)
+        code = lookup_add(row, spin_of(row, i));
+    return code;
+}
+
+static int codec_plain(struct row *row)
+{
+    return codec_add(row, 0);
+}
+
+static int codec_labels(struct row *row)
+{
+    return codec_add(row, LOOKUP_LABELS);
+}
+
 static int connecting(struct row *row)
 {
     const int code = row->bench->o->no_floor ? -1 : floor_connect_add(row);
@@ -111,6 +139,10 @@ static int idle(struct row *row)
 #define L2        (1u << LEVEL_L2)
 #define L3        (1u << LEVEL_L3)
 #define SNAPSHOT  "cgroups_snapshot", "cgroups-snapshot"
+#define APPS      "apps_lookup", "apps-lookup"
+#define CGROUPS   "cgroups_lookup", "cgroups-lookup"
+#define KEYS      .items = {16, 256, 8192, 32768}, .items_most = 65536, .levels = L2, .make = lookup
+#define CODEC     .items = {8192}, .items_most = 65536, .once = true, .local = true, .levels = L2
 
 const struct scenario scenarios[] = {
     {"ping-pong", INCREMENT, .rates = true, .items = {1}, .items_most = 1, .levels = L1 | L2,
@@ -125,6 +157,12 @@ const struct scenario scenarios[] = {
      .make = snapshot},
     {"cache", SNAPSHOT, .items = {1000}, .items_most = 100000, .once = true, .levels = L3,
      .make = cache},
+    {"apps-lookup", APPS, KEYS},
+    {"cgroups-lookup", CGROUPS, KEYS},
+    {"apps-codec", APPS, CODEC, .make = codec_plain},
+    {"apps-codec-labels", APPS, CODEC, .make = codec_labels},
+    {"cgroups-codec", CGROUPS, CODEC, .make = codec_plain},
+    {"cgroups-codec-labels", CGROUPS, CODEC, .make = codec_labels},
     {"connect", INCREMENT, .items = {1}, .items_most = 1, .levels = L1 | L2, .make = connecting},
     {"idle", INCREMENT, .items = {1}, .items_most = 1, .full_speed_only = true, .levels = L1 | L2,
      .make = idle},

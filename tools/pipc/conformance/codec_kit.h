@@ -218,6 +218,6 @@ void any_handler_fill(struct any_handler *handler, uint32_t (*callback)(void *us
 /* Tables of cases. */
 extern const struct kit_case codec_cases_table[], codec_cases_read[], codec_cases_pure[],
     codec_cases_hostile[], codec_cases_fuzz[], codec_cases_build[], codec_cases_call[],
-    codec_cases_dispatch[], codec_cases_snapshot[];
+    codec_cases_dispatch[], codec_cases_snapshot[], codec_cases_lookup[], codec_cases_uniform[];
 
 #endif

@@ -5,6 +5,8 @@
 #include "host.h"
 #include "system.h"
 
+#include "wrapped.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -164,9 +166,7 @@ static pipc_result host_find_transport(const struct pipc_host *table, const char
                                        const struct pipc_transport_ops **ret_ops, void **ret_self,
                                        struct pipc_error *err)
 {
-    (void)name, (void)ret_ops, (void)ret_self;
-    host_error_set(table, err, PIPC_ERR_MODULE_NOT_FOUND, 0, "there is no other transport here");
-    return PIPC_ERR_MODULE_NOT_FOUND;
+    return kit_wrapped_find(host_of(table, "find_transport"), name, ret_ops, ret_self, err);
 }
 
 static pipc_result host_find_codec(const struct pipc_host *table, const char *name, uint32_t code,
@@ -207,6 +207,7 @@ void kit_host_init(struct kit_host *host)
 
 void kit_host_close(struct kit_host *host)
 {
+    kit_wrapped_end(host);
     KIT_CHECK_MSG(host->blocks == 0, "%zu blocks of memory are left after fini", host->blocks);
     host->closed = true;
     for (unsigned i = 0; i < KIT_QUARANTINE; i++)

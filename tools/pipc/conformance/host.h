@@ -27,6 +27,10 @@ struct kit_host {
     char last_log[256];
     void *quarantine[KIT_QUARANTINE]; /* freed, poisoned, not given back yet */
     unsigned next;
+    /* What the module under test wraps; see wrapped.h. */
+    bool wrapped;
+    struct pipc_transport_ops wrapped_ops;
+    void *wrapped_self;
 };
 
 void kit_host_init(struct kit_host *host);

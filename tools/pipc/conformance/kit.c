@@ -167,17 +167,14 @@ struct run {
 static void child_run(const struct options *o, const char *id, const char *dir,
                       struct kit_outcome *ret_outcome)
 {
-    const char *words[20];
+    const char *words[24];
     size_t count = 0;
     const struct {
         const char *name, *value;
-    } taken[] = {{"--config", o->config},
-                 {"--module-dir", o->module_dir},
-                 {"--carrier", o->carrier},
-                 {"--module", o->module},
-                 {"--builtin", o->builtin},
-                 {"--samples", o->samples},
-                 {"--case", id},
+    } taken[] = {{"--config", o->config},   {"--module-dir", o->module_dir},
+                 {"--carrier", o->carrier}, {"--module", o->module},
+                 {"--builtin", o->builtin}, {"--samples", o->samples},
+                 {"--wraps", o->wraps},     {"--case", id},
                  {"--case-dir", dir}};
 
     words[count++] = "pipc";

@@ -3,60 +3,13 @@
  * A transport driven directly. See rig.h.
  */
 #include "rig.h"
+#include "wrapped.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 /* ---- one instance ---- */
-
-static pipc_handle no_handle(void *channel)
-{
-    (void)channel;
-    return PIPC_NO_HANDLE;
-}
-
-static pipc_result no_peer(void *channel, struct pipc_peer *ret_peer)
-{
-    (void)channel, (void)ret_peer;
-    return PIPC_ERR_NOT_SUPPORTED;
-}
-
-static pipc_result admit_all(void *channel, struct pipc_error *err)
-{
-    (void)channel, (void)err;
-    return PIPC_OK;
-}
-
-static const struct pipc_waiter *no_waiter(void *channel)
-{
-    (void)channel;
-    return NULL;
-}
-
-static uint64_t no_memory(void *channel)
-{
-    (void)channel;
-    return 0;
-}
-
-static void no_wake(void *channel)
-{
-    (void)channel;
-}
-
-static void ops_normalise(const struct pipc_transport_ops *from, struct pipc_transport_ops *ops)
-{
-    memset(ops, 0, sizeof(*ops));
-    memcpy(ops, from, from->size < sizeof(*ops) ? from->size : sizeof(*ops));
-    ops->size = sizeof(*ops);
-    ops->wait_handle = ops->wait_handle ? ops->wait_handle : no_handle;
-    ops->peer = ops->peer ? ops->peer : no_peer;
-    ops->admit = ops->admit ? ops->admit : admit_all;
-    ops->waiter = ops->waiter ? ops->waiter : no_waiter;
-    ops->memory = ops->memory ? ops->memory : no_memory;
-    ops->wake = ops->wake ? ops->wake : no_wake;
-}
 
 void kit_side_open(struct kit_side *side, const struct pipc_module *module)
 {
@@ -65,7 +18,7 @@ void kit_side_open(struct kit_side *side, const struct pipc_module *module)
     kit_host_init(&side->host);
     side->module = module;
     side->self = NULL;
-    ops_normalise(module->ops, &side->ops);
+    kit_ops_normalise(module->ops, &side->ops);
     kit_values_default(module, side->values);
     if (module->init) {
         const pipc_result r =

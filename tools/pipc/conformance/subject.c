@@ -8,6 +8,8 @@
 #include "../system.h"
 #include "kit.h"
 
+#include "wrapped.h"
+
 #include <string.h>
 
 #define PATH_LEN 4096
@@ -17,7 +19,16 @@ static struct {
     uint32_t kind;
     char name[33];
     char file[PATH_LEN]; /* "": built in */
+    bool wrapper;
 } found;
+
+static void found_take(const struct pipc_module_info *info)
+{
+    const struct pipc_transport_ops *const ops = info->module->ops;
+
+    found.kind = info->kind;
+    found.wrapper = info->kind == PIPC_MODULE_TRANSPORT && (ops->traits & PIPC_TRAIT_WRAPPER);
+}
 
 /* The record of a module that is usable in a context. */
 static bool record_find(struct pipc_context *context, const char *name,
@@ -41,7 +52,7 @@ static int file_judge(const struct options *o, struct pipc_context *context)
         return refuse(o, "module file %.64s...: its path is too long", o->module);
     if (pipc_module_check(context, found.file, NULL, &info, text, sizeof(text), &err) != PIPC_OK)
         return fail(o, &err, EXIT_USAGE);
-    found.kind = info.kind;
+    found_take(&info);
     snprintf(found.name, sizeof(found.name), "%s", info.name);
     return -1;
 }
@@ -59,7 +70,7 @@ static int builtin_judge(const struct options *o, struct pipc_context *context)
         return fail(o, &err, EXIT_USAGE);
     if (!record_find(context, found.name, &info) || !info.builtin)
         return refuse(o, "%s is not built in; judge its file with --module", found.name);
-    found.kind = info.kind;
+    found_take(&info);
     return -1;
 }
 
@@ -73,6 +84,8 @@ static pipc_result configure(const struct options *o, struct pipc_config *config
     snprintf(section, sizeof(section), "%s.%s", transport ? "transport" : "codec", found.name);
     if (r == PIPC_OK && found.file[0])
         r = pipc_config_set(config, section, "file", found.file, err);
+    if (r == PIPC_OK && found.wrapper && o->wraps)
+        r = pipc_config_set(config, section, "wraps", o->wraps, err);
     /* The whole permission: nothing else may serve in the module's place. */
     if (r == PIPC_OK)
         r = pipc_config_set(config, "pipc", transport ? "transports" : "codecs", found.name, err);
@@ -98,15 +111,17 @@ pipc_result kit_context_open(const struct kit_subject *subject,
 }
 
 /* A wrapper's table says nothing of what it is: that is said by the transport that it wraps. */
-static int wrapper_check(const struct options *o, struct kit_subject *subject)
+static int wrapper_join(const struct options *o, struct kit_subject *subject)
 {
-    const struct pipc_transport_ops *const ops = subject->module->ops;
+    struct pipc_error err = PIPC_ERROR_INIT;
 
-    if (subject->module->kind != PIPC_MODULE_TRANSPORT || !(ops->traits & PIPC_TRAIT_WRAPPER))
+    if (!found.wrapper)
+        return -1;
+    subject->module = kit_wrapped_join(subject->context, subject->module, o->wraps, &err);
+    if (subject->module)
         return -1;
     kit_subject_close(subject);
-    return refuse(o, "%s wraps another transport; conformance judges transports of their own",
-                  found.name);
+    return fail(o, &err, EXIT_USAGE);
 }
 
 int kit_subject_open(const struct options *o, struct kit_subject *ret_subject)
@@ -120,6 +135,8 @@ int kit_subject_open(const struct options *o, struct kit_subject *ret_subject)
         return code;
     code = o->module ? file_judge(o, look) : builtin_judge(o, look);
     (void)pipc_close(look);
+    if (code < 0 && o->wraps && !found.wrapper)
+        code = refuse(o, "--wraps: %s is no wrapper", found.name);
     if (code >= 0)
         return code;
     *ret_subject = (struct kit_subject){.options = o, .file = found.file[0] ? found.file : NULL};
@@ -130,7 +147,7 @@ int kit_subject_open(const struct options *o, struct kit_subject *ret_subject)
         return refuse(o, "%s: it is not among the modules of its context", found.name);
     }
     ret_subject->module = info.module;
-    return wrapper_check(o, ret_subject);
+    return wrapper_join(o, ret_subject);
 }
 
 void kit_subject_close(struct kit_subject *subject)

@@ -4,6 +4,8 @@
  */
 #include "cgroups.h"
 
+#include "label_store.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +28,9 @@ struct live_cgroups {
     char host_root[LIVE_PATH_MAX];
     pthread_mutex_t scanning; /* one scan at a time */
     pthread_mutex_t lock;     /* `current` and the references of every set */
+    pthread_mutex_t reading;  /* the labels of every set, and `looks` */
     struct counted_set *current;
+    uint64_t looks;
 };
 
 /* Bytes that grow; offsets, not pointers, until they are complete. */
@@ -105,8 +109,12 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->item->name, y->item->name);
 }
 
-static void set_free(struct counted_set *set)
+static void set_free(struct live_cgroups *live, struct counted_set *set)
 {
+    pthread_mutex_lock(&live->reading);
+    for (uint32_t i = 0; set->items && i < set->shown.count; i++)
+        live_labels_release(set->items[i].labels);
+    pthread_mutex_unlock(&live->reading);
     free(set->items);
     free(set->paths);
     free(set->names);
@@ -187,7 +195,7 @@ static int set_unique(struct counted_set *set)
     return 0;
 }
 
-static struct counted_set *set_make(struct collect *all, const char *host_root)
+static struct counted_set *set_make(struct live_cgroups *live, struct collect *all)
 {
     struct counted_set *set = calloc(1, sizeof(*set));
 
@@ -202,9 +210,9 @@ static struct counted_set *set_make(struct collect *all, const char *host_root)
     set->shown.items = set->items;
     if (set->items)
         set_paths(set);
-    if (!set->items || set_names(set, host_root) || set_unique(set)) {
-        set_free(set); /* LCOV_EXCL_LINE: no memory */
-        return NULL;   /* LCOV_EXCL_LINE */
+    if (!set->items || set_names(set, live->host_root) || set_unique(set)) {
+        set_free(live, set); /* LCOV_EXCL_LINE: no memory */
+        return NULL;         /* LCOV_EXCL_LINE */
     }
     return set;
 }
@@ -232,7 +240,7 @@ static struct counted_set *scan_tree(struct live_cgroups *live, char *error, siz
     all.mount = &live->mount;
     result = live_walk(live->mount.dir, &all, collect_one, &stats, error, error_len);
     if (result == 0)
-        set = set_make(&all, live->host_root);
+        set = set_make(live, &all);
     free(all.paths.bytes);
     /* LCOV_EXCL_START: as above */
     if (all.too_many)
@@ -246,16 +254,37 @@ static struct counted_set *scan_tree(struct live_cgroups *live, char *error, siz
     return set;
 }
 
+/* Labels that are read belong to the cgroup, which is the same one in both sets. */
+static void labels_carry(struct live_cgroups *live, const struct counted_set *old,
+                         struct counted_set *set)
+{
+    uint32_t k = 0;
+
+    pthread_mutex_lock(&live->reading);
+    for (uint32_t i = 0; i < set->shown.count; i++) {
+        while (k < old->shown.count && strcmp(old->items[k].path, set->items[i].path) < 0)
+            k++;
+        if (k < old->shown.count && strcmp(old->items[k].path, set->items[i].path) == 0 &&
+            strcmp(old->items[k].name, set->items[i].name) == 0)
+            set->items[i].labels = live_labels_share(old->items[k].labels);
+    }
+    pthread_mutex_unlock(&live->reading);
+}
+
 /* The first set is a change even if it is empty. Only scans write `current`, and they run one after
  * the other. */
 static int scan_publish(struct live_cgroups *live, struct counted_set *set)
 {
     struct counted_set *old = live->current;
 
+    pthread_mutex_lock(&live->reading);
+    live->looks++;
+    pthread_mutex_unlock(&live->reading);
     if (old->shown.generation && set_same(old, set)) {
-        set_free(set);
+        set_free(live, set);
         return 0;
     }
+    labels_carry(live, old, set);
     set->shown.generation = old->shown.generation + 1;
     pthread_mutex_lock(&live->lock);
     live->current = set;
@@ -320,12 +349,13 @@ struct live_cgroups *live_cgroups_new(const char *cgroup_root, const char *proc_
         result = live_mounts_find(proc_root, &live->mount, error, error_len);
     }
     if (result) {
-        set_free(live->current);
+        free(live->current);
         free(live);
         return NULL;
     }
     (void)pthread_mutex_init(&live->scanning, NULL);
     (void)pthread_mutex_init(&live->lock, NULL);
+    (void)pthread_mutex_init(&live->reading, NULL);
     return live;
 }
 
@@ -333,7 +363,8 @@ void live_cgroups_free(struct live_cgroups *live)
 {
     if (!live)
         return;
-    set_free(live->current);
+    set_free(live, live->current);
+    (void)pthread_mutex_destroy(&live->reading);
     (void)pthread_mutex_destroy(&live->lock);
     (void)pthread_mutex_destroy(&live->scanning);
     free(live);
@@ -359,7 +390,7 @@ void live_cgroups_release(struct live_cgroups *live, const struct live_cgroup_se
     left = --counted->references;
     pthread_mutex_unlock(&live->lock);
     if (!left)
-        set_free(counted);
+        set_free(live, counted);
 }
 
 const struct live_cgroup *live_cgroup_find(const struct live_cgroup_set *set, const char *path,
@@ -382,6 +413,20 @@ const struct live_cgroup *live_cgroup_find(const struct live_cgroup_set *set, co
             high = middle;
     }
     return NULL;
+}
+
+uint32_t live_cgroup_labels(struct live_cgroups *live, const struct live_cgroup *cgroup,
+                            const struct pipc_label_view **ret_labels)
+{
+    /* Every set is made of memory that can be written. */
+    struct live_labels **const labels = (struct live_labels **)(uintptr_t)&cgroup->labels;
+    uint32_t count;
+
+    pthread_mutex_lock(&live->reading);
+    count = live_labels_of(labels, cgroup->path, cgroup->path_len, cgroup->name, live->host_root,
+                           live->looks, ret_labels);
+    pthread_mutex_unlock(&live->reading);
+    return count;
 }
 
 const struct live_mount *live_cgroups_mount(const struct live_cgroups *live)

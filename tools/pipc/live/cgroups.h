@@ -9,12 +9,15 @@
 #ifndef PIPC_LIVE_CGROUPS_H
 #define PIPC_LIVE_CGROUPS_H
 
+#include "labels.h"
 #include "mounts.h"
 #include "names.h"
 #include "walk.h"
 
 #include <stddef.h>
 #include <stdint.h>
+
+struct live_labels; /* private */
 
 struct live_cgroup {
     uint32_t hash;    /* 32-bit FNV-1 of the name */
@@ -25,6 +28,7 @@ struct live_cgroup {
     const char *path; /* below the root of the hierarchy, as in /proc/PID/cgroup */
     size_t name_len;
     size_t path_len;
+    struct live_labels *labels; /* private: live_cgroup_labels */
 };
 
 struct live_cgroup_set {
@@ -55,6 +59,12 @@ void live_cgroups_release(struct live_cgroups *live, const struct live_cgroup_se
 /* The cgroup with this path, NULL if it is not there. */
 const struct live_cgroup *live_cgroup_find(const struct live_cgroup_set *set, const char *path,
                                            size_t len);
+
+/* The labels of a cgroup of this set, which live as long as the set is held. Files are read when
+ * somebody asks for the first time, and again at most once for each look while they are not there.
+ * Returns how many; 0 also without memory. Any thread. */
+uint32_t live_cgroup_labels(struct live_cgroups *live, const struct live_cgroup *cgroup,
+                            const struct pipc_label_view **ret_labels);
 
 /* What was chosen. */
 const struct live_mount *live_cgroups_mount(const struct live_cgroups *live);

@@ -13,8 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Longest file name that is a unit; longer ones do not exist below a cgroup root. */
-#define UNIT_MAX 255u
+#define UNIT_MAX LIVE_UNIT_MAX
 
 struct part {
     const char *at;
@@ -143,6 +142,7 @@ static void begin_container(struct naming *n, uint16_t orchestrator, const char 
     name_cut(n, n->outer);
     name_add_text(n, prefix);
     n->out->orchestrator = orchestrator;
+    n->out->id[0] = '\0';
     n->container = 1;
     n->last = LAST_CONTAINER;
 }
@@ -164,6 +164,7 @@ static void container_by_id(struct naming *n, uint16_t orchestrator, const char 
     begin_container(n, orchestrator, prefix);
     memcpy(text, id.at, LIVE_ID_LEN);
     text[LIVE_ID_LEN] = '\0';
+    memcpy(n->out->id, text, sizeof(text));
     if (lookup && lookup(n->runtime, text, name))
         name_add_text(n, name);
     else
@@ -235,7 +236,32 @@ static void name_pod(struct naming *n, struct part uid)
         if (n->out->name[i] == '_')
             n->out->name[i] = '-';
     }
+    (void)snprintf(n->out->pod, sizeof(n->out->pod), "%s", n->out->name + from);
+    if (!n->out->quality[0])
+        n->out->quality = "guaranteed"; /* which has no directory of its own */
     n->last = LAST_UNIT;
+}
+
+static int part_has(struct part p, const char *word)
+{
+    const size_t len = strlen(word);
+
+    for (size_t i = 0; i + len <= p.len; i++) {
+        if (memcmp(p.at + i, word, len) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* "kubepods-burstable.slice", or "burstable" in "kubepods". */
+static void note_quality(struct naming *n, struct part p)
+{
+    static const char *const classes[] = {"besteffort", "burstable", "guaranteed"};
+
+    for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+        if (part_is(p, classes[i]) || (is_kubepods(p) && part_has(p, classes[i])))
+            n->out->quality = classes[i];
+    }
 }
 
 static int try_kubernetes(struct naming *n, struct part p)
@@ -249,6 +275,7 @@ static int try_kubernetes(struct naming *n, struct part p)
     }
     if (!n->kube)
         return 0;
+    note_quality(n, p);
     id = p.len > LIVE_ID_LEN ? part_trim(p, p.len - LIVE_ID_LEN, 0) : p;
     if (is_id(id) && (p.len == LIVE_ID_LEN || id.at[-1] == ':')) {
         container_by_id(n, LIVE_K8S, "k8s_", id, live_runtime_k8s);
@@ -390,6 +417,8 @@ static void name_unit_or_plain(struct naming *n, struct part p)
 {
     const int slice = part_ends(p, ".slice"), unit = is_unit(p);
 
+    if ((slice || unit) && p.len <= UNIT_MAX)
+        (void)live_unit_decode(p.at, p.len, slice ? n->out->slice : n->out->unit);
     if (slice || unit) {
         if (n->last == LAST_SLICE)
             name_cut(n, n->inner);
@@ -434,7 +463,9 @@ void live_name_of(const char *path, size_t len, struct live_runtime *runtime,
     n.out = ret_name;
     n.runtime = runtime;
     n.parent.at = "";
-    ret_name->name[0] = '\0';
+    ret_name->name[0] = ret_name->id[0] = ret_name->pod[0] = '\0';
+    ret_name->slice[0] = ret_name->unit[0] = '\0';
+    ret_name->quality = "";
     ret_name->orchestrator = LIVE_UNKNOWN;
     while (from < len && !n.full) {
         const char *end = memchr(path + from, '/', len - from);

@@ -27,9 +27,18 @@ enum {
     LIVE_NSPAWN = 7
 };
 
+/* Longest file name that is a unit; longer ones do not exist below a cgroup root. */
+#define LIVE_UNIT_MAX 255u
+
 struct live_name {
     char name[LIVE_NAME_MAX]; /* never empty; bytes of the path otherwise as they are */
     uint16_t orchestrator;
+    /* What else the path tells, of the innermost one each; "" when it does not. */
+    char id[LIVE_ID_LEN + 1];      /* of the container */
+    char pod[LIVE_UNIT_MAX + 1];   /* uid of the pod */
+    const char *quality;           /* class of the pod: guaranteed, burstable, besteffort */
+    char slice[LIVE_UNIT_MAX + 1]; /* of systemd, decoded as is the unit */
+    char unit[LIVE_UNIT_MAX + 1];
 };
 
 /* Names the cgroup with this path ("/", "/a/b"), which has at most LIVE_PATH_MAX bytes. `runtime`

@@ -48,10 +48,13 @@ uint32_t live_lookup_cgroups(void *user, const struct pipc_request *from,
         if (r != PIPC_OK)
             break;
         const struct live_cgroup *c = live_cgroup_find(set, key.path.ptr, key.path.len);
+        const struct pipc_label_view *labels;
+        const uint32_t label_count = c ? live_cgroup_labels(s->cgroups, c, &labels) : 0;
         if (c)
             r = pipc_cgroups_lookup_builder_add_request_item(
                 builder, i, PIPC_CGROUP_LOOKUP_KNOWN, (uint16_t)c->orchestrator,
-                (struct pipc_str_view){c->name, c->name_len}, NULL, 0);
+                (struct pipc_str_view){c->name, c->name_len}, label_count ? labels : NULL,
+                label_count);
         else
             r = pipc_cgroups_lookup_builder_add_request_status(
                 builder, i,
@@ -64,8 +67,8 @@ uint32_t live_lookup_cgroups(void *user, const struct pipc_request *from,
 
 /* Joins the process with its cgroup. The kernel marks the path of a cgroup that is gone, which only
  * processes that have ended can be in. */
-static void join_cgroup(const struct live_cgroup_set *set, const struct live_process *process,
-                        struct pipc_apps_lookup_item *item)
+static void join_cgroup(const struct live_sources *s, const struct live_cgroup_set *set,
+                        const struct live_process *process, struct pipc_apps_lookup_item *item)
 {
     static const char gone[] = " (deleted)";
     const size_t mark = sizeof(gone) - 1;
@@ -84,6 +87,7 @@ static void join_cgroup(const struct live_cgroup_set *set, const struct live_pro
         item->cgroup_status = PIPC_APPS_CGROUP_KNOWN;
         item->orchestrator = (uint16_t)c->orchestrator;
         item->cgroup_name = (struct pipc_str_view){c->name, c->name_len};
+        item->label_count = live_cgroup_labels(s->cgroups, c, &item->labels);
     } else if (path.len > mark && memcmp(path.ptr + path.len - mark, gone, mark) == 0) {
         item->cgroup_status = PIPC_APPS_CGROUP_UNKNOWN_PERMANENT;
         path.len -= mark;
@@ -111,7 +115,7 @@ static bool answer_pid(const struct live_sources *s, const struct live_cgroup_se
         item.uid = process->uid;
         item.starttime = process->stat.starttime;
         item.comm = (struct pipc_str_view){process->stat.comm, process->stat.comm_len};
-        join_cgroup(set, process, &item);
+        join_cgroup(s, set, process, &item);
     }
     return pipc_apps_lookup_builder_add(builder, &item) == PIPC_OK;
 }

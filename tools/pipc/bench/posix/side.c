@@ -76,14 +76,25 @@ void side_say_failed(int control, const char *why)
     (void)shutdown(control, SHUT_WR);
 }
 
-bool side_ready(const struct side *side, char *ret_why, size_t why_len)
+/* Waits for a word of the side; a signal that stops the command ends the wait. */
+static bool side_spoke(const struct side *side)
 {
     struct pollfd look = {.fd = side->control, .events = POLLIN};
+    int got;
+
+    do
+        got = poll(&look, 1, READY_MS);
+    while (got < 0 && errno == EINTR && !signals_came());
+    return got > 0;
+}
+
+bool side_ready(const struct side *side, char *ret_why, size_t why_len)
+{
     size_t used = 0;
     ssize_t got = 0;
 
     ret_why[0] = 0;
-    while (used + 1 < why_len && poll(&look, 1, READY_MS) > 0) {
+    while (used + 1 < why_len && side_spoke(side)) {
         got = read(side->control, ret_why + used, why_len - 1 - used);
         if (got <= 0)
             break;

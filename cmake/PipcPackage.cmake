@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# cpack -G DEB in the build tree: four packages, one for each component of the installation.
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME plugin-ipc)
+set(CPACK_PACKAGE_VENDOR plugin-ipc)
+set(CPACK_PACKAGE_CONTACT "plugin-ipc <root@localhost>")
+set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
+set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_COMPONENTS_ALL library modules dev tools)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION libs)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${PROJECT_BINARY_DIR}/core)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+set(same "(= ${PROJECT_VERSION})")
+
+set(library ${PIPC_PACKAGE_library})
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME ${library})
+set(CPACK_COMPONENT_LIBRARY_DESCRIPTION "Local IPC of monitoring plugins: the shared library.")
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_GENERATE_SHLIBS ON)
+
+# Modules follow their own ABI (docs/compatibility.md), so any library of the same SONAME will do.
+set(CPACK_DEBIAN_MODULES_PACKAGE_NAME ${PIPC_PACKAGE_modules})
+set(CPACK_COMPONENT_MODULES_DESCRIPTION "Local IPC of monitoring plugins: transports and message types that the library loads.")
+set(CPACK_DEBIAN_MODULES_PACKAGE_DEPENDS ${library})
+
+set(CPACK_DEBIAN_DEV_PACKAGE_NAME ${PIPC_PACKAGE_dev})
+set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
+set(CPACK_COMPONENT_DEV_DESCRIPTION "Local IPC of monitoring plugins: headers, static library, files for pkg-config and CMake.")
+set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "${library} ${same}")
+set(CPACK_DEBIAN_DEV_PACKAGE_RECOMMENDS ${PIPC_PACKAGE_modules})
+
+set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME ${PIPC_PACKAGE_tools})
+set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION utils)
+set(CPACK_COMPONENT_TOOLS_DESCRIPTION "Local IPC of monitoring plugins: the command pipc, which shows, serves, asks, measures and judges.")
+set(CPACK_DEBIAN_TOOLS_PACKAGE_DEPENDS "${library} ${same}, ${PIPC_PACKAGE_modules}")
+include(CPack)

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Suites of what goes wrong: the n-th call fails (tests/faults), chaos (tests/faults/run), and unit programs under Valgrind."""
+import os
+import re
+import shutil
+import tempfile
+import time
+
+import suites
+from build import Build
+
+ROUNDS = 200           # of the chaos suite for each transport, divided by the scale
+# Operations that wait for pauses and deadlines of the library at many of their points: fewer of these in a short run.
+WAITING = ('lost session', 'empty cache', 'server_run', 'stale', 'client_refresh')
+VALGRIND_SECONDS = 600
+# Valgrind runs one thread at a time, many times slower: programs about timing alone, or with thousands of sessions.
+SLOW_PROGRAMS = ('server_load', 'codec_lookup_huge', 'codec_snapshot_huge', 'client_lookup_scale', 'pitfalls_stack', 'shm_model')
+
+
+def faults_nth(run):
+    """Every operation, every call that it makes: each group of operations in a program run of its own."""
+    program = os.path.join(run.build.dir, 'tests', 'faults', 'faults_nth')
+    folder = tempfile.mkdtemp(dir=run.tmp)
+    _, listed = suites.execute([program, '--list'], run.env)
+    names = [name for name in listed.splitlines() if name and run.wanted('nth ' + name)]
+    points = []
+
+    def one(name):
+        begin, place = time.monotonic(), tempfile.mkdtemp(dir=folder)
+        every = ['--every', str(max(1, run.scale // 4))] if any(part in name for part in WAITING) else []
+        status, output = suites.execute([program, '--exactly', name, *every], {**suites.sanitizer_env(run, place), 'PIPC_TEST_TMP': '/tmp'},
+                                        cwd=place)
+        seen = re.search(r'^visited (\d+) points, (\d+) wrong$', output, re.M)
+        found = suites.reports_in(place)
+        good = status == 0 and seen and seen.group(2) == '0' and not found
+        points.append(int(seen.group(1)) if seen else 0)
+        run.report.add(f'{run.build.name}/nth/{name}', int(bool(good)), int(not good), 0, time.monotonic() - begin, output + found)
+    begin = time.monotonic()
+    run.each(one, names)
+    text = f'visited {sum(points)} points of {len(names)} operations'
+    print(f'{run.build.name}: {text}', flush=True)
+    if not run.args.only:
+        good = sum(points) >= 1000
+        run.report.add(f'{run.build.name}/nth ({text})', int(good), int(not good), 0, time.monotonic() - begin, text)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def chaos_command(run, *words):
+    return [os.path.join(run.root, 'tests', 'faults', 'run'), '--build', run.build.dir, *map(str, words)]
+
+
+def chaos(run):
+    """Rounds over each transport with a seed that is printed; and a planted fault, which must be found and found again."""
+    def rounds(transport):
+        begin, place = time.monotonic(), tempfile.mkdtemp(dir=run.tmp)
+        count = max(3, ROUNDS // run.scale)
+        status, output = suites.execute(chaos_command(run, '--rounds', count, '--transport', transport),
+                                        {**suites.sanitizer_env(run, place), 'PIPC_TEST_TMP': place}, 3600)
+        found = suites.reports_in(place)
+        reasons = re.findall(r'^\[SKIP\] (.*)$', output, re.M)
+        good = status == 0 and re.search(r'^\d+ rounds passed', output, re.M) and not found
+        seed = re.search(r'^seed (\d+)', output)
+        run.report.add(f'{run.build.name}/chaos/{transport} ({count} rounds, seed {seed.group(1) if seed else "?"})', int(bool(good)),
+                       int(not good), len(reasons), time.monotonic() - begin, output + found, reasons)
+        shutil.rmtree(place, ignore_errors=True)
+
+    def planted(_):
+        begin, words = time.monotonic(), ('--seed', 5, '--only', 'clock_steps', '--rounds', 1)
+        env = dict(run.env)
+        _, first = suites.execute(chaos_command(run, *words, '--plant', 60), env)
+        again = re.search(r'^again: (.*)$', first, re.M)
+        status, second = suites.execute(['sh', '-c', f'cd {run.root} && {again.group(1)}' if again else 'false'], env)
+        healthy, third = suites.execute(chaos_command(run, *words), env)
+        said = [re.search(r'WRONG answer \d+ to \d+', text) for text in (first, second)]
+        good = all(said) and said[0].group() == said[1].group() and status == 1 and healthy == 0
+        run.report.add(f'{run.build.name}/chaos/planted fault is found and found again', int(bool(good)), int(not good), 0,
+                       time.monotonic() - begin, first + second + third)
+    run.each(rounds, [t for t in ('uds', 'shm') if run.wanted('chaos/' + t)])
+    run.each(planted, [None] if run.wanted('chaos/planted') else [])
+
+
+def valgrind(run):
+    """Unit programs of the plain runner under memcheck, from a build of their own; in a short run every n-th of them."""
+    def one(program):
+        name = os.path.basename(program)[5:]
+        begin, place = time.monotonic(), tempfile.mkdtemp(dir=run.tmp)
+        env = {**run.env, 'PIPC_TEST_SCALE': '200', 'PIPC_TEST_SLOW': '40'}
+        status, output = suites.execute(['valgrind', '-q', '--error-exitcode=99', '--leak-check=full',
+                                         '--show-leak-kinds=definite', '--errors-for-leak-kinds=definite',
+                                         f'--log-file={place}/report.%p', program], env, VALGRIND_SECONDS, cwd=place)
+        passed, failed, skipped, reasons = suites.counts_of(output, status)
+        found = suites.reports_in(place)
+        if found or status == -9 or re.search(r': signal \d', output):
+            failed, output = failed + 1, output + '\n' + found
+        elif failed:
+            reasons.append(f'Valgrind found nothing in {failed} tests whose checks need other times or limits than it has: '
+                           + ', '.join(re.findall(r'^\[FAIL\] (\S+):', output, re.M)))
+            failed, skipped = 0, skipped + failed
+        run.report.add(f'valgrind/{name}', passed, failed, skipped, time.monotonic() - begin, output, reasons)
+        shutil.rmtree(place, ignore_errors=True)
+    plain = Build(run.root, 'valgrind', run.env)
+    if not plain.make():
+        run.report.add('build/valgrind', 0, 1, 0, 0, plain.log)
+        return
+    programs = [p for p in plain.programs('tests/unit', 'test_') if os.path.basename(p)[5:] not in SLOW_PROGRAMS]
+    if not run.args.only:
+        programs = programs[::run.scale]
+    run.each(one, [p for p in programs if run.wanted(os.path.basename(p)[5:])])
+
+
+SUITES = {'faults-nth': faults_nth, 'chaos': chaos, 'valgrind': valgrind}
