@@ -131,8 +131,8 @@ def command_steps(c):
     answer = json.loads(c.call('call', 'apps-lookup', '--all', *c.over('--json')))
     names = {i['comm'] for i in answer['items']}
     assert 'pipc' in names and all(i['starttime'] == 0 for i in answer['items']), answer
-    message = c.call('encode', 'increment_req', feed=b'{"value":7}')
-    assert json.loads(c.call('decode', 'increment_req', '--json', message.strip()))['value'] == 7
+    message = c.call('encode', 'increment_req', '--hex', feed=b'{"value":7}')
+    assert json.loads(c.call('decode', 'increment_req', '--hex', '--json', feed=message.encode())) == {'value': 7}, message
     rows = c.call('bench', 'ping-pong', '--json', '--duration', '0.2', '--rounds', '3', '--transports', c.transports)
     assert '"throughput"' in rows, rows
 

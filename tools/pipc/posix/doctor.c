@@ -8,7 +8,7 @@
  */
 #include "doctor.h"
 
-#include "json.h"
+#include "../json.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  */
 #include "top.h"
 
-#include "live/processes.h"
+#include "../live/processes.h"
 
 #include <errno.h>
 #include <stdlib.h>

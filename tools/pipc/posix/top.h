@@ -7,7 +7,7 @@
 #ifndef PIPC_TOOL_TOP_H
 #define PIPC_TOOL_TOP_H
 
-#include "tool.h"
+#include "../tool.h"
 
 #include <pipc/codecs/apps_lookup.h>
 

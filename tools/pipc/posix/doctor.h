@@ -6,7 +6,7 @@
 #ifndef PIPC_TOOL_DOCTOR_H
 #define PIPC_TOOL_DOCTOR_H
 
-#include "tool.h"
+#include "../tool.h"
 
 #include <json-c/json.h>
 

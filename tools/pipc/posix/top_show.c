@@ -5,8 +5,8 @@
  * Names come from a peer and from processes: control characters and bytes that are not UTF-8 never
  * reach the terminal.
  */
-#include "json.h"
-#include "lookup.h"
+#include "../json.h"
+#include "../lookup.h"
 #include "top.h"
 
 #include <inttypes.h>
