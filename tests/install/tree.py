@@ -28,7 +28,8 @@ def test_every_public_header_is_installed_and_nothing_private(case):
     for dir in glob.glob(SOURCE + '/*/*/include') + glob.glob(SOURCE + '/core/include'):
         public |= {'include/' + f for f in files(dir)}
     assert there <= public, there - public
-    missing = {f for f in public - there if not case.build.endswith('noloader')}
+    windows = {'include/pipc/transports/np.h', 'include/pipc/transports/winshm.h'}  # of modules that this system has not
+    missing = {f for f in public - there - windows if not case.build.endswith('noloader')}
     assert not missing, missing
 
 
