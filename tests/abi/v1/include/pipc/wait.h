@@ -101,12 +101,20 @@ static inline int pipc_waiter_dense_(const struct pipc_waiter *waiter)
     return waiter->period_ns <= PIPC_SPIN_DENSE * waiter->sleep_cost_ns;
 }
 
+/* Whether no wait of this channel ever spins: then nothing has to be learnt, and no clock be read
+ * for it. */
+static inline int pipc_waiter_never_spins(const struct pipc_waiter *waiter)
+{
+    /* on one CPU the one that is waited for cannot run meanwhile */
+    return waiter->spin_us == PIPC_SPIN_OFF || waiter->cpus <= 1;
+}
+
 /* Whether a few turns of spinning are worth more than a look at the clock. For channels whose turn
  * is cheap: they spin some turns first, end with pipc_waiter_note_quick if that was enough, and
  * otherwise go on with pipc_waiter_begin. */
 static inline int pipc_waiter_expects(const struct pipc_waiter *waiter)
 {
-    if (waiter->spin_us == PIPC_SPIN_OFF || waiter->cpus <= 1)
+    if (pipc_waiter_never_spins(waiter))
         return 0;
     return waiter->spin_us != PIPC_SPIN_ADAPTIVE ||
            (pipc_waiter_dense_(waiter) && waiter->slept_in_row < PIPC_SPIN_GIVE_UP);
@@ -139,8 +147,8 @@ static inline void pipc_waiter_learn_(struct pipc_waiter *waiter, uint64_t now_n
 static inline uint64_t pipc_waiter_begin(struct pipc_waiter *waiter, uint64_t now_ns)
 {
     pipc_waiter_learn_(waiter, now_ns);
-    if (waiter->spin_us == PIPC_SPIN_OFF || waiter->cpus <= 1)
-        return 0; /* on one CPU the one that is waited for cannot run meanwhile */
+    if (pipc_waiter_never_spins(waiter))
+        return 0;
     if (waiter->spin_us != PIPC_SPIN_ADAPTIVE)
         return (uint64_t)waiter->spin_us * 1000u;
     if (!pipc_waiter_dense_(waiter))
