@@ -142,9 +142,11 @@ static wchar_t *place_of(HANDLE file, DWORD *ret_code)
         return NULL;
     const DWORD got = GetFinalPathNameByHandleW(file, path, len + 1, FILE_NAME_NORMALIZED);
     if (got == 0 || got > len) {
-        *ret_code = ERROR_PATH_NOT_FOUND; /* LCOV_EXCL_LINE: it cannot move while it is open */
-        pipci_free(NULL, path);           /* LCOV_EXCL_LINE */
-        return NULL;                      /* LCOV_EXCL_LINE */
+        /* LCOV_EXCL_START: it cannot move while it is open */
+        *ret_code = ERROR_PATH_NOT_FOUND;
+        pipci_free(NULL, path);
+        return NULL;
+        /* LCOV_EXCL_STOP */
     }
     if (got < MAX_PATH && wcsncmp(path, L"\\\\?\\", 4) == 0 && path[4] && path[5] == L':')
         memmove(path, path + 4, ((size_t)got - 4 + 1) * sizeof(*path));
