@@ -107,7 +107,7 @@ static bool answer_some(const struct pipc_dispatch *dispatch, const unsigned cha
     const struct pipc_increment_handler *h = dispatch->handler;
     for (uint32_t i = 0; i < count; i++) {
         ret_answers[i] = 0;
-        if (!h->increment(h->user, dispatch->from, bytes_get64(in + i * PIPC_INCREMENT_LEN),
+        if (!h->increment(h->user, dispatch->from, bytes_get64(in + (size_t)i * PIPC_INCREMENT_LEN),
                           &ret_answers[i]))
             return false;
     }

@@ -178,7 +178,7 @@ pipc_result pipc_client_call(struct pipc_client *client, const char *codec, uint
         return pipci_fail(err, PIPC_ERR_BAD_PARAM, 0, "no client to call");
     }
     result = pipci_call_open(client, codec, table_major, &call.codec);
-    if (result == PIPC_OK) {
+    if (result == PIPC_OK && call.codec) {
         result = pipci_call_single(&call, timeout_ms);
     }
     if (result == PIPC_OK) {

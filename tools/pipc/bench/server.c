@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#define ACCEPT_PAUSE_MS 10
+#define ACCEPT_PAUSE_NS 10000000L
 
 static int say_failed(int control, const struct pipc_error *err)
 {
@@ -87,7 +87,7 @@ static void serve_session(struct pipc_session *session, unsigned char *buf, size
 static int run_plain(void *arg, int control)
 {
     static _Thread_local unsigned char buf[SERVER_REQUEST_BYTES]; /* of this side */
-    const struct timespec pause = {0, ACCEPT_PAUSE_MS * 1000000};
+    const struct timespec pause = {0, ACCEPT_PAUSE_NS};
     const struct server_plan *plan = arg;
     struct pipc_error err = PIPC_ERROR_INIT;
     struct pipc_context *context;
