@@ -61,7 +61,9 @@ enum { PIPC_ROLE_CLIENT = 1, PIPC_ROLE_SERVER = 2 };
 
 struct pipc_transport_ops;
 
-/* A carrier as an upgrade sees it: may look, ask for the peer and poll its handle, nothing else. */
+/* A carrier as an upgrade sees it: may look, ask for the peer and poll its handle. Once the session
+ * runs over the upgrade it may also receive, without waiting, and throw away what comes: some
+ * carriers show their end only behind it. Nothing else. */
 struct pipc_carrier {
     uint32_t size;
     uint32_t reserved;
