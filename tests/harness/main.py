@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import traceback
 
 import suites
 from build import Build
@@ -68,6 +70,14 @@ def arguments():
     return parser.parse_args()
 
 
+def guarded(suite, run):
+    """A suite in a thread: what goes wrong with the suite itself is a failure, too."""
+    try:
+        suites.SUITES[suite](run)
+    except Exception:
+        run.report.add(f'{run.build.name}/{suite}', 0, 1, 0, 0, traceback.format_exc())
+
+
 def main():
     os.umask(0o022)
     args = arguments()
@@ -81,7 +91,7 @@ def main():
         table = {b: {s: h for s, h in row.items() if s in args.suites.split(',')} for b, row in table.items()}
     tmp = tempfile.mkdtemp(prefix='pt', dir=place_for_regions())
     os.chmod(tmp, 0o755)
-    env, report, begin = environment(args, tmp), Report(), time.monotonic()
+    env, report, begin, beside = environment(args, tmp), Report(), time.monotonic(), []
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     print(f'repetition counts are divided by {scale} (PIPC_TEST_SCALE), in "quick" suites by {max(scale, 200)}')
     if not env.get('PIPC_VECTORS'):
@@ -95,7 +105,13 @@ def main():
                 continue
             for suite, how in row.items():
                 run = suites.Run(ROOT, build, dict(env), scale if how == 'whole' else max(scale, 200), args, report)
-                suites.SUITES[suite](run)
+                if suite in suites.BESIDE:
+                    beside.append(threading.Thread(target=guarded, args=(suite, run), daemon=True))
+                    beside[-1].start()
+                else:
+                    suites.SUITES[suite](run)
+        for thread in beside:
+            thread.join()
     finally:
         shutil.rmtree(tmp, ignore_errors=True)
     return report.close(time.monotonic() - begin)

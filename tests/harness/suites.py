@@ -187,8 +187,8 @@ def tidy(run):
 
     def one(path):
         begin = time.monotonic()
-        status, output = execute(['clang-tidy', '--quiet', '-p', database, '--extra-arg=-Wno-unknown-warning-option', path],
-                                 run.env, cwd=run.root)
+        status, output = execute(['nice', '-n', '5', 'clang-tidy', '--quiet', '-p', database,
+                                  '--extra-arg=-Wno-unknown-warning-option', path], run.env, cwd=run.root)
         bad = status != 0 or ' warning: ' in output or ' error: ' in output
         run.report.add('tidy/' + os.path.relpath(path, run.root), int(not bad), int(bad), 0, time.monotonic() - begin, output)
     run.each(one, [f for f in files if run.wanted(f)])
@@ -276,6 +276,8 @@ def soak_smoke(run):
     run.report.add(f'{run.build.name}/soak-smoke', int(status == 0), int(status != 0), 0, time.monotonic() - begin, output)
 
 
+# These only read sources and compute: they run beside the others, which mostly wait.
+BESIDE = ('tidy', 'portability')
 SUITES = {
     'checks': checks,
     'tidy': tidy,
