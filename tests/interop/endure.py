@@ -107,7 +107,7 @@ def test_clients_that_end_anywhere_leave_nothing_in_the_server(case):
     server = case.serve('string-reverse', '--service', 'svc', '--max-sessions', 3)
     held, body, base = Held(server.pid), string(b'0123456789' * 9), None
     packets = [Hello(packet_size=52).packet()] + series(Header(code=3, payload_len=99, message_id=7), body, 52)
-    rounds = case.scaled(8000)
+    rounds = max(1200, case.scaled(8000))
     for n in range(rounds):
         c = Raw(case)
         step = n % (len(packets) + 2)
@@ -126,7 +126,7 @@ def test_clients_that_end_anywhere_leave_nothing_in_the_server(case):
         if step == len(packets):
             c.get()        # the callback is over: the slot is free at close
         c.close()
-        if n == min(100, rounds // 4):
+        if n == 600:  # the allocator has its fill
             case.until(lambda: held.threads() <= 3, what='threads of the sessions end')
             base = held.fds(), held.rss()
     case.until(lambda: held.threads() <= 3, what='threads of the sessions end')
