@@ -52,6 +52,29 @@ TEST(trace_lines, json_string_that_is_not_utf8_is_hexadecimal)
     CHECK_STR(one_string(true, "\xff\x01", 2), "{\"s\":{\"hex\":\"ff01\"}}");
 }
 
+TEST(trace_lines, lists_that_are_closed_at_the_very_end_of_the_room_stay_inside)
+{
+    char room[256];
+
+    for (int json = 0; json < 2; json++) {
+        for (size_t cap = 64; cap < 160; cap++) {
+            struct trace_line line;
+            memset(room, '#', sizeof(room));
+            trace_line_begin(&line, room, cap, json != 0);
+            for (unsigned i = 0; i < 80; i++) {
+                trace_line_open(&line, NULL, '{');
+                trace_line_open(&line, NULL, '[');
+                trace_line_number(&line, NULL, 7);
+                while (line.depth > 0)
+                    trace_line_close(&line);
+            }
+            CHECK(line.cut);
+            CHECK_EQ(trace_line_end(&line), strlen(room));
+            CHECK(strlen(room) < cap && room[cap] == '#');
+        }
+    }
+}
+
 TEST(trace_lines, visitor_shows_every_kind_of_field)
 {
     struct trace_line line;

@@ -21,7 +21,7 @@ static void put(struct trace_line *line, const char *bytes, size_t len)
 {
     if (line->cut)
         return;
-    if (len > line->cap - TAIL - line->len) {
+    if (line->len + len > line->cap - TAIL) { /* what was closed may stand in the tail already */
         line->cut = true;
         return;
     }
