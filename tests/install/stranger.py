@@ -87,7 +87,7 @@ def leftovers(place):
 def test_packages_serve_both_projects_in_a_clean_system_and_leave_nothing_when_they_are_removed(case):
     root(case)
     place = system(case)
-    work = place + '/work'
+    work = place + '/stranger'
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(os.path.join(HERE, 'stranger'), work + '/make')
     shutil.copytree(os.path.join(HERE, 'stranger'), work + '/cmake')
@@ -96,13 +96,13 @@ def test_packages_serve_both_projects_in_a_clean_system_and_leave_nothing_when_t
         if file.endswith('.deb'):
             shutil.copy(os.path.join(os.environ['PIPC_TEST_DEBS'], file), work)
     try:
-        inside(case, place, 'sh', '-c', 'dpkg -i /work/*.deb')
+        inside(case, place, 'sh', '-c', 'dpkg -i /stranger/*.deb')
         assert inside(case, place, 'pipc', '--version').out.startswith('pipc 0.1.0, ')
-        inside(case, place, 'make', '-C', '/work/make')
-        inside(case, place, 'sh', '-c', 'cmake -S /work/cmake -B /work/cmake && cmake --build /work/cmake')
+        inside(case, place, 'make', '-C', '/stranger/make')
+        inside(case, place, 'sh', '-c', 'cmake -S /stranger/cmake -B /stranger/cmake && cmake --build /stranger/cmake')
         for kind in ('make', 'cmake'):
-            server = case.start(['chroot', place, f'/work/{kind}/server', '/work/run'])
-            said = inside(case, place, f'/work/{kind}/client', '/work/run').out
+            server = case.start(['chroot', place, f'/stranger/{kind}/server', '/stranger/run'])
+            said = inside(case, place, f'/stranger/{kind}/client', '/stranger/run').out
             assert said == '0.1.0 says 42, modules in /usr/lib/pipc\n', said
             assert case.stop(server) == 0
     finally:
