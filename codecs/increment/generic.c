@@ -100,6 +100,22 @@ static pipc_result uniform_decode(const void *items, uint32_t count, void *ret_o
  * answers are made. */
 #define GATHERED 64u
 
+#define CACHE_LINE 64u
+
+/* Asks for the cache lines of a group's answers, so that they come while its callbacks run. Never
+ * waits, never faults. */
+static void claim(const unsigned char *bytes, size_t len)
+{
+    for (size_t at = 0; at < len; at += CACHE_LINE) {
+#if defined(__x86_64__)
+        /* The compiler's own form asks to read, for the oldest processors. */
+        __asm__ volatile("prefetchw %0" : : "m"(bytes[at]));
+#else
+        __builtin_prefetch(bytes + at, 1);
+#endif
+    }
+}
+
 /* False: the callback failed. */
 static bool answer_some(const struct pipc_dispatch *dispatch, const unsigned char *in,
                         uint32_t count, uint64_t *ret_answers)
@@ -125,6 +141,7 @@ static pipc_result uniform_dispatch(const struct pipc_dispatch *dispatch, uint32
         return bytes_dispatched(ret, PIPC_ERR_HANDLER_FAILED, PIPC_STAGE_CALLBACK, 0, 0);
     for (uint32_t at = 0, some; at < count; at += some) {
         some = count - at < GATHERED ? count - at : GATHERED;
+        claim(out + (size_t)at * PIPC_INCREMENT_LEN, (size_t)some * PIPC_INCREMENT_LEN);
         if (!answer_some(dispatch, in + (size_t)at * PIPC_INCREMENT_LEN, some, answers))
             return bytes_dispatched(ret, PIPC_ERR_HANDLER_FAILED, PIPC_STAGE_CALLBACK, 0, 0);
         memcpy(out + (size_t)at * PIPC_INCREMENT_LEN, answers, (size_t)some * PIPC_INCREMENT_LEN);

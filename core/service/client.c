@@ -180,13 +180,15 @@ static bool owns_event(const struct pipc_client *client)
  * takes it out of reach first and then waits until nobody is inside. */
 void pipc_client_abort(struct pipc_client *client)
 {
-    const struct pipc_session *session;
+    struct pipc_session *session;
 
     if (owns_event(client)) {
         pipci_event_set(&client->abort);
         __atomic_add_fetch(&client->reaching, 1, __ATOMIC_SEQ_CST);
         session = __atomic_load_n(&client->reachable, __ATOMIC_SEQ_CST);
-        if (session) {
+        if (session && __atomic_load_n(&client->inside, __ATOMIC_SEQ_CST)) {
+            pipc_session_interrupt(session);
+        } else if (session) {
             pipci_session_wake(session);
         }
         __atomic_sub_fetch(&client->reaching, 1, __ATOMIC_RELEASE);

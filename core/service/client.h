@@ -42,6 +42,7 @@ struct pipc_client {
     struct pipci_event abort; /* lives from create to destroy, so that abort may race with close */
     struct pipc_session *reachable; /* atomic: `session`, for those who abort */
     uint32_t reaching; /* atomic: threads that are waking it; none is left when it is closed */
+    uint32_t inside;   /* atomic: an exchange waits without the handle of `abort` */
     struct pipci_client_times times;
 
     /* Of init; all defaults resolved. */

@@ -14,7 +14,8 @@
 
 /* What one look at a server asked for. */
 struct watch {
-    struct pipc_server *server; /* NULL: has stopped */
+    struct pipc_server *server; /* NULL: has been left */
+    bool stopped;
     struct pipci_poll *polls;
     uint32_t count;
     bool blind; /* a handle is missing: connections and handshakes are looked at on a cadence */
@@ -306,18 +307,23 @@ static void leave(struct pipc_server *server)
     pipci_mutex_unlock(&server->lock);
 }
 
-/* Lets go of the servers that have been stopped; the number of those left. */
-static uint32_t drop_stopped(struct watch *watches, uint32_t count)
+/* Lets go of the servers that have been stopped, but for the last ones; false when nobody is left
+ * that has not been. */
+static bool drop_stopped(struct watch *watches, uint32_t count)
 {
-    uint32_t left = 0;
+    uint32_t live = 0;
+    /* Asked once: a stop that comes in between is for the next time. */
     for (uint32_t i = 0; i < count; i++) {
-        if (watches[i].server && pipci_event_is_set(&watches[i].server->stop)) {
+        watches[i].stopped = watches[i].server && pipci_event_is_set(&watches[i].server->stop);
+        live += watches[i].server && !watches[i].stopped;
+    }
+    for (uint32_t i = 0; i < count && live; i++) {
+        if (watches[i].stopped) {
             leave(watches[i].server);
             watches[i].server = NULL;
         }
-        left += watches[i].server != NULL;
     }
-    return left;
+    return live > 0;
 }
 
 /* LCOV_EXCL_START: a poll fails only while the kernel has no memory at all */
@@ -358,9 +364,32 @@ static pipc_result run_all(struct watch *watches, uint32_t count, struct pipci_p
                            struct pipc_error *err)
 {
     pipc_result result = PIPC_OK;
-    while (result == PIPC_OK && drop_stopped(watches, count) > 0)
+    while (result == PIPC_OK && drop_stopped(watches, count))
         result = run_once(watches, count, polls, err);
     return result;
+}
+
+/* Whoever waits for the last server may destroy it and close the context as soon as it is left, so
+ * everything else of this run goes before. */
+static void finish_run(struct watch *watches, uint32_t count, struct pipci_poll *polls,
+                       struct pipc_context *context, const struct pipc_allocator *allocator)
+{
+    struct pipc_server *last = NULL;
+    for (uint32_t i = 0; watches && i < count; i++) {
+        if (last && watches[i].server)
+            leave(last);
+        last = watches[i].server ? watches[i].server : last;
+    }
+    pipci_free(allocator, polls);
+    pipci_free(allocator, watches);
+    if (last) {
+        pipci_mutex_lock(&last->lock);
+        last->holds = false;
+        pipci_mutex_unlock(&last->lock);
+    }
+    pipci_context_release(context);
+    if (last)
+        leave(last);
 }
 
 pipc_result pipc_servers_run(struct pipc_server *const *servers, uint32_t count,
@@ -384,13 +413,7 @@ pipc_result pipc_servers_run(struct pipc_server *const *servers, uint32_t count,
     }
     if (result == PIPC_OK)
         result = run_all(watches, count, polls, err);
-    for (uint32_t i = 0; watches && i < count; i++) {
-        if (watches[i].server)
-            leave(watches[i].server);
-    }
-    pipci_free(allocator, polls);
-    pipci_free(allocator, watches);
-    pipci_context_release(context);
+    finish_run(watches, count, polls, context, allocator);
     return result;
 }
 

@@ -240,7 +240,8 @@ static pipc_result sleep_once(const struct waiting *w, uint32_t signal)
     __atomic_store_n(&c->asleep, 0, __ATOMIC_RELEASE);
     if (code != 0 && code != EAGAIN && code != EINTR && code != ETIMEDOUT)
         return lost(c);
-    if (!shm_region_whole(&c->region))
+    /* A peer that published or woke has just used the region; silence tells nothing of it. */
+    if ((code == EINTR || code == ETIMEDOUT) && !shm_region_whole(&c->region))
         return lost(c);
     return pipc_wait_aborted(w->wait) || shm_interrupted(c) ? PIPC_ERR_ABORTED : PIPC_OK;
 }
@@ -254,6 +255,8 @@ static pipc_result end_slice(struct waiting *w, uint64_t *ret_seq)
     pipc_result result = look_abort(w->wait, 0);
     const bool hung_up = shm_hung_up(&c->carrier, c->carrier_fd);
 
+    if (result == PIPC_OK && !shm_region_whole(&c->region))
+        return lost(c);
     w->turns = 0;
     w->slices++;
     w->slice_end = w->now + SHM_SLICE_NS;

@@ -21,6 +21,7 @@
 
 /* One receiving call. */
 struct taking {
+    int flags; /* MSG_DONTWAIT, or 0 while it may sleep in the kernel's receive */
     struct uds_channel *channel;
     const struct pipc_wait *wait;
     struct iovec vectors[UDS_PIECES_MAX];
@@ -35,7 +36,7 @@ static ssize_t take_one_piece(struct taking *taking, bool *ret_cut)
 {
     const struct iovec *piece = &taking->vectors[0];
     const ssize_t got =
-        recv(taking->channel->fd, piece->iov_base, piece->iov_len, MSG_DONTWAIT | MSG_TRUNC);
+        recv(taking->channel->fd, piece->iov_base, piece->iov_len, taking->flags | MSG_TRUNC);
 
     *ret_cut = got > 0 && (size_t)got > piece->iov_len;
     return *ret_cut ? (ssize_t)piece->iov_len : got;
@@ -44,7 +45,7 @@ static ssize_t take_one_piece(struct taking *taking, bool *ret_cut)
 static ssize_t take_pieces(struct taking *taking, bool *ret_cut)
 {
     taking->message.msg_flags = 0;
-    const ssize_t got = recvmsg(taking->channel->fd, &taking->message, MSG_DONTWAIT);
+    const ssize_t got = recvmsg(taking->channel->fd, &taking->message, taking->flags);
 
     *ret_cut = got >= 0 && (taking->message.msg_flags & MSG_TRUNC);
     return got;
@@ -72,11 +73,11 @@ static pipc_result try_once(struct taking *taking)
     do {
         got = taking->message.msg_iovlen == 1 ? take_one_piece(taking, &cut)
                                               : take_pieces(taking, &cut);
-    } while ((got < 0 && errno == EINTR) ||
+    } while ((got < 0 && errno == EINTR && taking->flags) ||
              (got == 0 && end_overtook_packets(taking->channel->fd)));
     if (got < 0) {
         taking->os_code = errno;
-        return errno == EAGAIN ? PIPC_ERR_TIMEOUT : PIPC_ERR_RECV;
+        return errno == EAGAIN || errno == EINTR ? PIPC_ERR_TIMEOUT : PIPC_ERR_RECV;
     }
     taking->received.len = (uint64_t)got;
     taking->received.flags = cut ? PIPC_RECEIVED_CUT : got == 0 ? PIPC_RECEIVED_END : 0;
@@ -152,11 +153,13 @@ static pipc_result sleep_until(struct taking *taking, struct uds_sleep *sleep)
 
     channel->slept_in_row++;
     do {
-        result = uds_sleep(sleep);
+        /* Nothing but the socket can wake: the receive itself sleeps, a system call less. */
+        taking->flags = uds_can_block(channel, taking->wait) ? 0 : MSG_DONTWAIT;
+        result = taking->flags ? uds_sleep(sleep) : PIPC_OK;
         /* What is there wins over a deadline that just passed. */
         if (result != PIPC_OK && (result != PIPC_ERR_TIMEOUT || taking->tried))
             break;
-        result = take(taking);
+        result = pipc_wait_aborted(taking->wait) ? (pipc_result)PIPC_ERR_ABORTED : take(taking);
         if (result != PIPC_ERR_TIMEOUT)
             break;
     } while (!uds_interrupted(channel));
@@ -245,6 +248,7 @@ pipc_result uds_receive(void *channel, const struct pipc_piece *pieces, uint32_t
         return uds_fail(c->instance->host, err, PIPC_ERR_BAD_PARAM, 0,
                         "%s: a packet cannot be taken into %u pieces", c->name.path,
                         (unsigned)count);
+    taking.flags = MSG_DONTWAIT;
     taking.channel = c;
     taking.wait = wait;
     taking.os_code = 0;

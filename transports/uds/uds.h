@@ -59,6 +59,8 @@ struct uds_channel {
     bool ended;           /* end of stream or empty packet was seen; nothing after it is read */
     struct pipc_waiter waiter;
     uint32_t slept_in_row; /* receives that found nothing at first and had to sleep */
+    bool blocks;           /* a receive without MSG_DONTWAIT sleeps */
+    uint64_t blocks_ms;    /* for so long at most; 0: for ever */
     struct uds_name name;
 };
 
@@ -128,6 +130,9 @@ pipc_result uds_connect(void *self, const struct pipc_endpoint *endpoint,
 /* Before the first try: is `wait` well formed, and is abort asked for already? OK, ABORTED,
  * BAD_PARAM. */
 pipc_result uds_wait_enter(const struct pipc_wait *wait);
+/* Whether a receive may sleep in the kernel instead of a poll: no handle has to wake it. It then
+ * returns before the deadline, with EAGAIN, so that poll waits for the rest of the time. */
+bool uds_can_block(struct uds_channel *channel, const struct pipc_wait *wait);
 struct uds_sleep {
     const struct pipc_host *host;
     const struct pipc_wait *wait;

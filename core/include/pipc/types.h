@@ -37,7 +37,7 @@ struct pipc_wait {
     pipc_handle abort;
     /* When not NULL: this word says whether `abort` is signalled (non-zero), so that looking costs
      * no system call; it is set before the handle. Read it with pipc_wait_aborted() of pipc/wait.h.
-     */
+     * Without a handle who sets it interrupts the channel. */
     const uint32_t *abort_flag;
 };
 
