@@ -106,8 +106,8 @@ pipc_result uds_sleep(struct uds_sleep *sleep)
     return result;
 }
 
-/* The longest time of the series 64, 128, ... ms that is not above `ms`: so that calls with the same
- * timeout set it once. 0: too short for a timer of the kernel that counts its ticks. */
+/* The longest time of the series 64, 128, ... ms that is not above `ms`: so that calls with the
+ * same timeout set it once. 0: too short for a timer of the kernel that counts its ticks. */
 static uint64_t block_ms(uint64_t ms)
 {
     uint64_t most = 64;
