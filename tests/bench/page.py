@@ -123,8 +123,13 @@ class Page:
             by = {r['items']: r['p50_us'] for r in rows if (r['transport'], r['level']) == (transport, level)}
             series.append((f'{transport} {level}', [by.get(n) for n in sizes]))
         self.plot('batch', svg.lines('Time of a batch by its items', 'us', [str(n) for n in sizes], series), 'Time of a batch by its items')
-        row = self.one(scenario='batch', items=500, transport='shm', level='l2')
-        self.target('shm, batch of 500: ns an item beyond one ping-pong', row and row['ns_per_item'], 10, False, '{:.1f}')
+        for level in ('l1', 'l2'):
+            row = self.one(scenario='batch', items=500, transport='shm', level=level)
+            self.target(f'shm, {level}, batch of 500: ns an item beyond one ping-pong', row and row['ns_per_item'], 10, False, '{:.1f}')
+            if row and row['floor_p50_us']:
+                one = self.one(scenario='ping-pong', transport='shm', level=level, rate=0, spin='adaptive')
+                bare = (row['floor_p50_us'] - one['floor_p50_us']) * 1000 / 500 if one and one['floor_p50_us'] else None
+                self.text.append(f'{level}, 500 items: the raw exchange alone costs {bare:.1f} ns an item here.\n' if bare else '')
 
     def pipeline(self):
         rows = [r for r in self.rows if r['scenario'].startswith('pipeline')]

@@ -162,7 +162,9 @@ static pipc_result sleep_until(struct taking *taking, struct uds_sleep *sleep)
         result = pipc_wait_aborted(taking->wait) ? (pipc_result)PIPC_ERR_ABORTED : take(taking);
         if (result != PIPC_ERR_TIMEOUT)
             break;
+        channel->awaited = false;
     } while (!uds_interrupted(channel));
+    channel->awaited = result == PIPC_OK;
     pipc_waiter_note_slept(&channel->waiter, result == PIPC_OK);
     return result;
 }

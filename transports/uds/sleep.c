@@ -12,8 +12,10 @@
 #include <limits.h>
 #include <sys/time.h>
 
-/* Longest sleep of a receive with a deadline; then it is looked at. */
-#define BLOCK_MOST_MS 65536u
+/* Time of a receive that sleeps although there is a deadline, by a coarse timer of the kernel; and
+ * the time that has to be left for that. */
+#define BLOCK_MS      64u
+#define BLOCK_LEFT_NS (UINT64_C(128) * PIPC_NS_PER_MS)
 
 static bool has_abort(const struct pipc_wait *wait)
 {
@@ -106,24 +108,10 @@ pipc_result uds_sleep(struct uds_sleep *sleep)
     return result;
 }
 
-/* The longest time of the series 64, 128, ... ms that is not above `ms`: so that calls with the
- * same timeout set it once. 0: too short for a timer of the kernel that counts its ticks. */
-static uint64_t block_ms(uint64_t ms)
-{
-    uint64_t most = 64;
-
-    if (ms < most)
-        return 0;
-    while (most <= ms / 2 && most < BLOCK_MOST_MS)
-        most *= 2;
-    return most;
-}
-
 /* 0: it blocks for ever. */
-static bool set_block_ms(struct uds_channel *channel, uint64_t ms)
+static bool set_block_ms(struct uds_channel *channel, uint32_t ms)
 {
-    const struct timeval time = {.tv_sec = (time_t)(ms / 1000),
-                                 .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+    const struct timeval time = {.tv_usec = (suseconds_t)(ms * 1000)};
     int flags;
 
     if (channel->blocks && channel->blocks_ms == ms)
@@ -143,15 +131,15 @@ static bool set_block_ms(struct uds_channel *channel, uint64_t ms)
 bool uds_can_block(struct uds_channel *channel, const struct pipc_wait *wait)
 {
     const struct pipc_host *const host = channel->instance->host;
-    uint64_t now, ms;
+    uint64_t now;
 
     if (!wait || (wait->abort == PIPC_NO_HANDLE && wait->deadline_ns == PIPC_NEVER))
         return set_block_ms(channel, 0);
-    if (wait->abort != PIPC_NO_HANDLE || wait->deadline_ns == PIPC_NOW)
+    if (wait->abort != PIPC_NO_HANDLE || wait->deadline_ns == PIPC_NOW || !channel->awaited)
         return false;
     now = host->clock_ns(host);
-    ms = now < wait->deadline_ns ? block_ms((wait->deadline_ns - now) / PIPC_NS_PER_MS) : 0;
-    return ms != 0 && set_block_ms(channel, ms);
+    return now < wait->deadline_ns && wait->deadline_ns - now >= BLOCK_LEFT_NS &&
+           set_block_ms(channel, BLOCK_MS);
 }
 
 pipc_result uds_wait_fail(const struct pipc_host *host, struct pipc_error *err, pipc_result result,

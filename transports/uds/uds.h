@@ -59,8 +59,9 @@ struct uds_channel {
     bool ended;           /* end of stream or empty packet was seen; nothing after it is read */
     struct pipc_waiter waiter;
     uint32_t slept_in_row; /* receives that found nothing at first and had to sleep */
+    bool awaited;          /* the last sleep brought a packet */
     bool blocks;           /* a receive without MSG_DONTWAIT sleeps */
-    uint64_t blocks_ms;    /* for so long at most; 0: for ever */
+    uint32_t blocks_ms;    /* for so long at most; 0: for ever */
     struct uds_name name;
 };
 
@@ -130,8 +131,9 @@ pipc_result uds_connect(void *self, const struct pipc_endpoint *endpoint,
 /* Before the first try: is `wait` well formed, and is abort asked for already? OK, ABORTED,
  * BAD_PARAM. */
 pipc_result uds_wait_enter(const struct pipc_wait *wait);
-/* Whether a receive may sleep in the kernel instead of a poll: no handle has to wake it. It then
- * returns before the deadline, with EAGAIN, so that poll waits for the rest of the time. */
+/* Whether a receive may sleep in the kernel instead of a poll: no handle has to wake it. With a
+ * deadline it returns after a short time, with EAGAIN, and poll waits for the rest; that is one
+ * wake-up more, so it is done only where packets come. */
 bool uds_can_block(struct uds_channel *channel, const struct pipc_wait *wait);
 struct uds_sleep {
     const struct pipc_host *host;

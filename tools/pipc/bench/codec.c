@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a lookup codec costs by itself: building a response to a request for so many keys as a
- * server does, and decoding it as a client does. No transport, no other side. The floor copies the
- * bytes of that response.
+ * What a lookup codec costs by itself: building a response to a decoded request for so many keys as
+ * a server does, and decoding it as a client does. No transport, no other side, and few different
+ * items, so that no cache is filled with the table of a provider. The floor copies the bytes of
+ * that response.
  */
 #include "lookup_items.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#define ITEMS_TOLD 64u
+
 struct codec {
     struct row *row;
     struct pipc_context *context;
     const void *table;
     struct lookup_items items;
+    struct pipc_apps_lookup_request_view apps; /* the request, decoded */
+    struct pipc_cgroups_lookup_request_view cgroups;
     unsigned char *request, *response, *copy;
     size_t request_len, response_len, room;
 };
@@ -31,14 +36,11 @@ static pipc_result failed(const struct codec *c, pipc_result result, const char 
 
 static pipc_result build_apps(struct codec *c)
 {
-    struct pipc_apps_lookup_request_view request;
     struct pipc_apps_lookup_builder builder;
-    pipc_result r = pipc_apps_lookup_request_decode(c->table, c->request, c->request_len, &request);
+    pipc_result r = pipc_apps_lookup_builder_init_request(c->table, &builder, c->response, c->room,
+                                                          &c->apps, 1);
 
-    if (r == PIPC_OK)
-        r = pipc_apps_lookup_builder_init_request(c->table, &builder, c->response, c->room,
-                                                  &request, 1);
-    if (r == PIPC_OK && !lookup_items_apps(&c->items, &request, &builder))
+    if (r == PIPC_OK && !lookup_items_apps(&c->items, &c->apps, &builder))
         r = PIPC_ERR_HANDLER_FAILED;
     c->response_len = r == PIPC_OK ? pipc_apps_lookup_builder_finish(&builder) : 0;
     return r == PIPC_OK && !c->response_len ? PIPC_ERR_OVERFLOW : r;
@@ -46,15 +48,11 @@ static pipc_result build_apps(struct codec *c)
 
 static pipc_result build_cgroups(struct codec *c)
 {
-    struct pipc_cgroups_lookup_request_view request;
     struct pipc_cgroups_lookup_builder builder;
-    pipc_result r =
-        pipc_cgroups_lookup_request_decode(c->table, c->request, c->request_len, &request);
+    pipc_result r = pipc_cgroups_lookup_builder_init_request(c->table, &builder, c->response,
+                                                             c->room, &c->cgroups, 1);
 
-    if (r == PIPC_OK)
-        r = pipc_cgroups_lookup_builder_init_request(c->table, &builder, c->response, c->room,
-                                                     &request, 1);
-    if (r == PIPC_OK && !lookup_items_cgroups(&c->items, &request, &builder))
+    if (r == PIPC_OK && !lookup_items_cgroups(&c->items, &c->cgroups, &builder))
         r = PIPC_ERR_HANDLER_FAILED;
     c->response_len = r == PIPC_OK ? pipc_cgroups_lookup_builder_finish(&builder) : 0;
     return r == PIPC_OK && !c->response_len ? PIPC_ERR_OVERFLOW : r;
@@ -98,13 +96,18 @@ static pipc_result copy_round(struct contender *contender, struct pipc_error *er
 
 static pipc_result request_make(struct codec *c, struct pipc_error *err)
 {
-    const pipc_result r =
+    pipc_result r =
         c->items.apps ? pipc_apps_lookup_request_encode(c->table, c->items.pids, c->items.count,
                                                         c->request, c->room, &c->request_len)
                       : pipc_cgroups_lookup_request_encode(c->table, c->items.paths, c->items.count,
                                                            c->request, c->room, &c->request_len);
 
-    return r == PIPC_OK ? r : failed(c, r, "encoding a request", err);
+    if (r != PIPC_OK)
+        return failed(c, r, "encoding a request", err);
+    r = c->items.apps
+            ? pipc_apps_lookup_request_decode(c->table, c->request, c->request_len, &c->apps)
+            : pipc_cgroups_lookup_request_decode(c->table, c->request, c->request_len, &c->cgroups);
+    return r == PIPC_OK ? r : failed(c, r, "decoding a request", err);
 }
 
 static pipc_result codec_open(struct contender *contender, struct pipc_error *err)
@@ -153,6 +156,8 @@ static struct contender *contender_make(struct row *row, enum level level,
 
     if (!c || !lookup_items_make(&c->items, apps, row->items, label_count))
         return NULL;
+    if (c->items.told > ITEMS_TOLD)
+        c->items.told = ITEMS_TOLD;
     c->row = row;
     return contender;
 }

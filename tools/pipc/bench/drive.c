@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define STRIDE         16u
+#define SETTLE_NS      (UINT64_C(200) * PIPC_NS_PER_MS) /* after which a connection is idle */
 #define SHORT_NS       2000u /* exchanges below this are timed one in STRIDE */
 #define WARM_EXCHANGES 64u
 #define DEPTH_MOST     1024u
@@ -219,6 +220,11 @@ pipc_result slice_run(struct contender *c, struct slice *s, struct pipc_error *e
     histogram_clear(&s->from_send);
     if (c->ops->begin)
         c->ops->begin(c);
+    if (c->ops->idle) {
+        result = c->ops->idle(c, SETTLE_NS, err); /* what came before is over */
+        if (result != PIPC_OK)
+            return result;
+    }
     s->client_sleeps = sleeps_of(getpid());
     s->server_sleeps = sleeps_of(c->server_pid);
     s->allocations = c->allocations;

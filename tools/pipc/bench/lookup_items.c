@@ -27,7 +27,8 @@ static void text_make(struct lookup_text *t, uint32_t number)
 
 bool lookup_items_make(struct lookup_items *items, bool apps, uint32_t count, uint32_t label_count)
 {
-    *items = (struct lookup_items){.apps = apps, .count = count, .label_count = label_count};
+    *items = (struct lookup_items){
+        .apps = apps, .count = count, .told = count, .label_count = label_count};
     items->texts = calloc(count, sizeof(*items->texts));
     items->pids = calloc(count, sizeof(*items->pids));
     items->paths = calloc(count, sizeof(*items->paths));
@@ -90,7 +91,7 @@ uint32_t lookup_items_apps(const struct lookup_items *items,
     for (uint32_t i = 0; r == PIPC_OK && i < request->item_count; i++) {
         r = pipc_apps_lookup_request_item(request, i, &key);
         if (r == PIPC_OK && key.pid - 1 < items->count) {
-            const struct lookup_text *t = &items->texts[key.pid - 1];
+            const struct lookup_text *t = &items->texts[(key.pid - 1) % items->told];
             const struct pipc_apps_lookup_item item = {.status = PIPC_PID_LOOKUP_KNOWN,
                                                        .orchestrator = PIPC_ORCHESTRATOR_DOCKER,
                                                        .cgroup_status = PIPC_APPS_CGROUP_KNOWN,
@@ -123,9 +124,12 @@ static const struct lookup_text *item_of_path(const struct lookup_items *items,
         const uint32_t digit = (unsigned char)path.ptr[i];
         number = number << 4 | (digit <= '9' ? digit - '0' : digit - 'a' + 10u);
     }
-    if (number >= items->count || memcmp(items->texts[number].path, path.ptr, path.len) != 0)
+    if (number >= items->count)
         return NULL;
-    return &items->texts[number];
+    if (items->told < items->count)
+        return &items->texts[number % items->told];
+    return memcmp(items->texts[number].path, path.ptr, path.len) == 0 ? &items->texts[number]
+                                                                      : NULL;
 }
 
 uint32_t lookup_items_cgroups(const struct lookup_items *items,

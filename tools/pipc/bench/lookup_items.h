@@ -23,6 +23,7 @@ struct lookup_text {
 struct lookup_items {
     bool apps;
     uint32_t count, label_count;
+    uint32_t told; /* so many different items are told; below count: key i gets item i % told */
     struct lookup_text *texts;
     uint32_t *pids;              /* keys, if apps */
     struct pipc_str_view *paths; /* keys, if not */
