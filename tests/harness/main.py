@@ -13,7 +13,7 @@ import time
 import traceback
 
 import suites
-from build import Build
+from build import Build, Builder
 from report import Report
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -96,14 +96,12 @@ def main():
     print(f'repetition counts are divided by {scale} (PIPC_TEST_SCALE), in "quick" suites by {max(scale, 200)}')
     if not env.get('PIPC_VECTORS'):
         print('no golden vectors of the specification here: set PIPC_VECTORS')
+    builder = Builder([Build(ROOT, name, env) for name, row in table.items() if row])
     try:
-        for name, row in table.items():
-            build = Build(ROOT, name, env)
-            if not row:
+        for build in builder.builds:
+            if not report.wait_build(build):
                 continue
-            if not report.run_build(build):
-                continue
-            for suite, how in row.items():
+            for suite, how in table[build.name].items():
                 run = suites.Run(ROOT, build, dict(env), scale if how == 'whole' else max(scale, 200), args, report)
                 if suite in suites.BESIDE:
                     beside.append(threading.Thread(target=guarded, args=(suite, run), daemon=True))
@@ -113,6 +111,7 @@ def main():
         for thread in beside:
             thread.join()
     finally:
+        builder.end()
         shutil.rmtree(tmp, ignore_errors=True)
     return report.close(time.monotonic() - begin)
 

@@ -2,7 +2,6 @@
 """Collects results and prints them: one line per program or case, the output of what failed, one closing line."""
 import sys
 import threading
-import time
 
 
 class Report:
@@ -28,12 +27,11 @@ class Report:
                 self.failures.append(where)
                 print(''.join(f'     | {line}\n' for line in output.splitlines()[-60:]), end='', flush=True)
 
-    def run_build(self, build):
-        begin = time.monotonic()
+    def wait_build(self, build):
         print(f'== {build.name}', flush=True)
-        good = build.make()
-        self.add(f'{build.name}/build', int(good), int(not good), 0, time.monotonic() - begin, build.log)
-        return good
+        build.made.wait()
+        self.add(f'{build.name}/build', int(build.good), int(not build.good), 0, build.seconds, build.log)
+        return build.good
 
     def close(self, seconds):
         for reason, places in sorted(self.skips.items()):

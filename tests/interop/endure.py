@@ -11,7 +11,7 @@ import time
 
 import raw
 from cases import over
-from raw import Deadline, Header, Held, Hello, Raw, Script, answer, increment, rejection, series, string, wire
+from raw import ONE_HEAP, Deadline, Header, Held, Hello, Raw, Script, answer, increment, rejection, series, string, wire
 
 
 def test_pipelined_requests_are_all_answered(case):
@@ -104,7 +104,7 @@ def test_deadline_holds_against_stopped_servers(case):
 
 
 def test_clients_that_end_anywhere_leave_nothing_in_the_server(case):
-    server = case.serve('string-reverse', '--service', 'svc', '--max-sessions', 3)
+    server = case.serve('string-reverse', '--service', 'svc', '--max-sessions', 3, env=ONE_HEAP)
     held, body, base = Held(server.pid), string(b'0123456789' * 9), None
     packets = [Hello(packet_size=52).packet()] + series(Header(code=3, payload_len=99, message_id=7), body, 52)
     rounds = max(1200, case.scaled(8000))
@@ -128,13 +128,13 @@ def test_clients_that_end_anywhere_leave_nothing_in_the_server(case):
         c.close()
         if n == 600:  # the allocator has its fill
             case.until(lambda: held.threads() <= 3, what='threads of the sessions end')
-            base = held.fds(), held.rss()
+            base = held.fds(), held.memory()
     case.until(lambda: held.threads() <= 3, what='threads of the sessions end')
     case.until(lambda: held.fds() <= base[0], what='descriptors are closed')
     if case.build.endswith(('asan', 'tsan')):
         print('memory is not compared under a sanitizer')
     else:
-        assert held.rss() < base[1] + 1024, (held.rss(), base)
+        assert held.memory() < base[1] + 1024, (held.memory(), base)
     c = Raw(case)
     c.hello(packet_size=52)
     c.close()

@@ -295,7 +295,7 @@ def test_full_servers_of_existing_peers_cost_no_shared_memory(case):
 
 def test_clients_that_end_anywhere_leave_nothing_in_the_server(case):
     """With a request published or not, with and without an end mark, before and after attaching."""
-    server = case.serve('string-reverse', '--service', 'svc', '--max-sessions', 100)
+    server = case.serve('string-reverse', '--service', 'svc', '--max-sessions', 100, env=raw.ONE_HEAP)
     # The allocator has its fill for the threads of sessions only after some hundreds of them.
     held, body, base, rounds = raw.Held(server.pid), raw.string(b'0123456789' * 9), None, max(1200, case.scaled(4000))
     request = Header(code=3, payload_len=99, message_id=7).pack() + body
@@ -317,13 +317,13 @@ def test_clients_that_end_anywhere_leave_nothing_in_the_server(case):
         c.close()
         if n == 600:
             case.until(lambda: held.threads() <= 3 and not regions(case), what='sessions end')
-            base = held.fds(), held.rss()
+            base = held.fds(), held.memory()
     case.until(lambda: held.threads() <= 3 and not regions(case), what='sessions end')
     case.until(lambda: held.fds() <= base[0], what='descriptors are closed')
     if case.build.endswith(('asan', 'tsan')):
         print('memory is not compared under a sanitizer')
     else:
-        assert held.rss() < base[1] + 1024, (held.rss(), base)
+        assert held.memory() < base[1] + 1024, (held.memory(), base)
     assert case.stop(server) == 0
 
 

@@ -208,6 +208,23 @@ TEST(client_abort, is_cleared_by_close)
     script_context_close(context);
 }
 
+/* The interrupt of an abort may strike a session after its call, and the abort be cleared then. */
+TEST(client_abort, that_is_over_costs_the_session_and_not_the_next_call)
+{
+    struct pipc_context *context = script_context(NULL);
+    struct script *script = script_start(NULL, 0, NULL);
+    struct pipc_client *client = script_ready(context, NULL, true);
+    uint64_t value;
+    pipc_session_interrupt(client->session);
+    CHECK_OK(script_call(client, 1, &value, 0, NULL));
+    CHECK_EQ(value, 2);
+    CHECK_EQ(script_status(client).reconnect_count, 1);
+    CHECK_EQ(script_status(client).error_count, 0);
+    pipc_client_destroy(client);
+    script_stop(script);
+    script_context_close(context);
+}
+
 static void *abort_in_a_loop(void *arg)
 {
     struct pipc_client *client = arg;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -180,6 +181,91 @@ static void check_abort_during(uint32_t *flag, uint32_t spin_us)
     CHECK_OK(receive_with(&b, &wait)); /* data is still there */
     close(stop[0]);
     close(stop[1]);
+    close_both(&b);
+}
+
+/* A receive without a handle sleeps in the kernel's receive once packets come: the next deadline
+ * has to hold all the same. */
+static void bring_one(struct both *b)
+{
+    const struct pipc_wait wait = uds_wait(UDS_EVER);
+    struct later later = {.b = b, .fd = -1, .data = true};
+    pthread_t thread;
+
+    CHECK(pthread_create(&thread, NULL, act_later, &later) == 0);
+    CHECK_OK(receive_with(b, &wait));
+    pthread_join(thread, NULL);
+}
+
+TEST(uds_waits, deadline_behind_packets_that_had_to_be_waited_for_is_never_early)
+{
+    struct both b;
+    uint64_t late = UINT64_MAX;
+
+    open_both(&b);
+    for (int i = 0; i < 5 && late > 20 * PIPC_NS_PER_MS; i++) {
+        bring_one(&b);
+        late = lateness(&b, 200);
+    }
+    CHECK_MSG(late <= 20 * PIPC_NS_PER_MS, "late by %" PRIu64 " ns", late);
+    bring_one(&b);
+    close_both(&b);
+}
+
+TEST(uds_waits, flag_without_a_handle_aborts_with_the_interrupt_of_who_set_it)
+{
+    struct both b;
+    uint32_t flag = 0;
+    struct pipc_wait wait = uds_wait(UDS_EVER);
+
+    open_both(&b);
+    bring_one(&b);
+    wait.abort_flag = &flag;
+    CHECK_OK(uds_put(&b.f, b.client, "x", 1, 1000));
+    CHECK_OK(receive_with(&b, &wait));
+    flag = 1;
+    b.f.ops->interrupt(b.server);
+    CHECK_RESULT(receive_with(&b, &wait), PIPC_ERR_ABORTED);
+    close_both(&b);
+}
+
+static void count_signal(int number)
+{
+    (void)number;
+}
+
+struct signals {
+    pthread_t target;
+    uint32_t stop;
+};
+
+static void *send_signals(void *arg)
+{
+    struct signals *s = arg;
+    const struct timespec pause = {0, 1000000};
+
+    while (!__atomic_load_n(&s->stop, __ATOMIC_ACQUIRE)) {
+        pthread_kill(s->target, SIGUSR2);
+        nanosleep(&pause, NULL);
+    }
+    return NULL;
+}
+
+TEST(uds_waits, signals_neither_end_a_sleep_nor_move_its_deadline)
+{
+    struct sigaction act = {.sa_handler = count_signal}; /* without SA_RESTART */
+    struct signals s = {.target = pthread_self()};
+    struct both b;
+    pthread_t thread;
+
+    open_both(&b);
+    bring_one(&b);
+    CHECK(sigaction(SIGUSR2, &act, NULL) == 0);
+    CHECK(pthread_create(&thread, NULL, send_signals, &s) == 0);
+    CHECK_MSG(lateness(&b, 300) < 200 * test_slow() * PIPC_NS_PER_MS, "signals moved the deadline");
+    bring_one(&b);
+    __atomic_store_n(&s.stop, 1, __ATOMIC_RELEASE);
+    pthread_join(thread, NULL);
     close_both(&b);
 }
 
