@@ -182,8 +182,14 @@ void pipci_reap(struct pipc_server *server);
 /* In a forked child: frees all workers, whose threads do not exist here. */
 void pipci_workers_abandon(struct pipc_server *server);
 
-/* ---- server_accept.c ---- */
+/* ---- server_accept.c: for the thread inside run ---- */
 
+/* Takes what waits, at most as many as may be pending. */
+pipc_result pipci_connections_take(struct pipc_server *server, struct pipc_error *err);
+/* One handshake as far as it goes without waiting; it is given up when its time is over. */
+void pipci_pending_advance(struct pipci_pending *pending);
+/* When a connection may be taken again; 0: at once. */
+uint64_t pipci_room_from_ns(struct pipc_server *server);
 /* Closes what is pending. By the acceptor, or when there is none. */
 void pipci_pending_drop(struct pipc_server *server);
 
