@@ -211,6 +211,7 @@ TEST(client_abort, is_cleared_by_close)
 /* The interrupt of an abort may strike a session after its call, and the abort be cleared then. */
 TEST(client_abort, that_is_over_costs_the_session_and_not_the_next_call)
 {
+    test_needs_packets("abort wakes it and never interrupts it");
     struct pipc_context *context = script_context(NULL);
     struct script *script = script_start(NULL, 0, NULL);
     struct pipc_client *client = script_ready(context, NULL, true);
