@@ -3,6 +3,7 @@
 import glob
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -27,7 +28,7 @@ for number in (signal.SIGTERM, signal.SIGINT):
 class Result:
     """What a search did: counts are those of this search, files those of the whole output folder."""
 
-    def __init__(self, out, begin, cpu_seconds):
+    def __init__(self, target, out, begin, cpu_seconds):
         self.stats = read_stats(out)
         self.cpu_seconds = cpu_seconds
         self.executions = int(self.stats.get('execs_done', 0)) - begin
@@ -35,7 +36,18 @@ class Result:
         self.edges_total = int(self.stats.get('total_edges', 0))
         self.corpus = int(self.stats.get('corpus_count', 0))
         self.crashes = sorted(glob.glob(f'{out}/default/crashes/id*'))
-        self.hangs = sorted(glob.glob(f'{out}/default/hangs/id*'))
+        self.hangs = [path for path in sorted(glob.glob(f'{out}/default/hangs/id*')) if hangs(target, path)]
+
+
+def hangs(target, path):
+    """AFL++ counts the time of the day, in which a machine with other work may let a target starve: asks again in CPU time."""
+    most = int(TIMEOUT_MS) // 1000
+    try:
+        done = subprocess.run([program(target), path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (most, most)), timeout=60, check=False)
+    except subprocess.TimeoutExpired:
+        return True
+    return done.returncode != 0
 
 
 def targets():
@@ -106,4 +118,4 @@ def search(target, cpu_seconds, wall_seconds=None):
             if process.poll() is None:
                 process.terminate()
                 process.wait(60)
-    return Result(out, begin, used)
+    return Result(target, out, begin, used)
