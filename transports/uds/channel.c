@@ -99,9 +99,11 @@ pipc_handle uds_wait_handle(void *channel)
 void uds_interrupt(void *channel)
 {
     struct uds_channel *c = channel;
+    const int code = errno; /* a signal handler may be here */
 
     __atomic_store_n(&c->interrupted, 1, __ATOMIC_RELEASE);
     (void)shutdown(c->fd, SHUT_RDWR);
+    errno = code;
 }
 
 const struct pipc_waiter *uds_waiter(void *channel)
