@@ -180,7 +180,7 @@ TEST(client_calls, slow_server_times_out_and_is_asked_once)
                                             .answers = {{.what = SCRIPT_SILENT}}};
     struct scene s = scene_open(&plan, 1, NULL, NULL);
     const uint64_t start = test_now_ms();
-    CHECK_RESULT(scene_call(&s, 30), PIPC_ERR_TIMEOUT);
+    CHECK_RESULT(scene_call(&s, 30 * test_slow()), PIPC_ERR_TIMEOUT);
     CHECK(test_now_ms() - start < 1000 * test_slow());
     CHECK_HAS(s.err.text, SCRIPT_SERVICE);
     scene_check_state(s.client, PIPC_CLIENT_BROKEN);
@@ -254,7 +254,7 @@ TEST(client_calls, chunked_response_that_stalls_times_out)
                                                          .declared = 300}}};
     struct scene s = scene_open(&plan, 1, NULL, NULL);
     test_needs_packets("there are no chunks");
-    CHECK_RESULT(scene_call(&s, 60), PIPC_ERR_TIMEOUT);
+    CHECK_RESULT(scene_call(&s, 60 * test_slow()), PIPC_ERR_TIMEOUT);
     scene_check_state(s.client, PIPC_CLIENT_BROKEN);
     CHECK_EQ(script_requests(s.script), 1);
     scene_close(&s);
