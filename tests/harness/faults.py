@@ -104,12 +104,25 @@ def under_valgrind(run, program, cases, left_out):
     shutil.rmtree(place, ignore_errors=True)
 
 
+def valgrind_controls(run, build):
+    """Deliberate faults, which Valgrind must report in the way in which the suite would see it."""
+    for fault, text in (('leak', 'definitely lost'), ('overflow', 'Invalid write'), ('invalid-read', 'Invalid read')):
+        begin, place = time.monotonic(), tempfile.mkdtemp(dir=run.tmp)
+        program = os.path.join(build.dir, 'tests', 'controls', 'control')
+        status, output = suites.execute([*VALGRIND, f'--log-file={place}/report.%p', program, fault], run.env, VALGRIND_SECONDS)
+        good = status == 98 and text in suites.reports_in(place)
+        run.report.add(f'valgrind/controls/{fault}', int(good), int(not good), 0, time.monotonic() - begin,
+                       f'the deliberate {fault} was not reported\n{output}')
+        shutil.rmtree(place, ignore_errors=True)
+
+
 def valgrind(run):
     """Unit programs of the plain runner under memcheck, from a build of their own; in a short run every n-th of them."""
     plain = Build(run.root, 'valgrind', run.env)
     if not plain.make():
         run.report.add('build/valgrind', 0, 1, 0, 0, plain.log)
         return
+    valgrind_controls(run, plain)
     left_out, programs = left_out_of_valgrind(run.root), plain.programs('tests/unit', 'test_')
     cases = {p: suites.execute([p, '--list'], run.env)[1].split() for p in programs}
     unknown = set(left_out) - {os.path.basename(p)[5:] for p in programs} - {case for listed in cases.values() for case in listed}
