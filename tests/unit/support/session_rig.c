@@ -214,7 +214,7 @@ pipc_result session_receive(struct pipc_session *session, struct pipc_message *m
 {
     memset(m, 0, sizeof(*m));
     m->size = sizeof(*m);
-    return pipc_session_receive(session, 5000, 0, PIPC_NO_HANDLE, m, NULL);
+    return pipc_session_receive(session, 5000 * test_slow(), 0, PIPC_NO_HANDLE, m, NULL);
 }
 
 struct pipc_session_status session_status(const struct pipc_session *session)
