@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Deliberate faults, one per name: the sanitizer of the build must report each, or its suite proves
- * nothing.
+ * Deliberate faults, one per name: the sanitizer of the build, or Valgrind, must report each, or
+ * its suite proves nothing.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -13,6 +13,8 @@ import time
 FIELDS = ('calls', 'call_failures', 'refreshes', 'refresh_failures', 'late', 'lost', 'forks', 'bad_forks', 'signals', 'longest_ms',
           'clock_step_s', 'lenient', 'plant')  # struct actor_page
 TIMEOUT_MS = 400    # of every operation of a consumer
+PATIENCE_S = 20     # for whatever must come about
+WITHDRAWN_S = 60    # a client that could not attach for a lack of its own leaves the plane so long (docs/level1-posix-shm.md 6.3)
 SPARE_KB = 48 << 10  # that a process may grow by: limits, buffers and stacks of all sessions
 SLOW = max(1, int(os.environ.get('PIPC_TEST_SLOW', '1')))
 
@@ -161,7 +163,7 @@ class World:
             self.transports = 'shm,uds' if plan.startswith('hostile') else rng.choice(('shm', 'shm,uds'))
         self.run_dir = os.path.join(self.folder, 'r')
         os.mkdir(self.run_dir, 0o700)
-        self.tiny = False
+        self.tiny, self.patience = False, PATIENCE_S
         self.provider = self.provide()
         consumers = rng.randint(2, 3)
         self.consumers = [self.consume(rng) for _ in range(1 if self.plant else consumers)]
@@ -178,7 +180,7 @@ class World:
         self.actors.append(actor)
         return actor
 
-    def until(self, condition, what, seconds=20):
+    def until(self, condition, what, seconds=PATIENCE_S):
         end = time.monotonic() + seconds * SLOW
         while not condition():
             self.watch()
@@ -217,13 +219,18 @@ class World:
                     raise Failure(f'{c.name} had {c.failures() - failures} failures and nothing to do with it')
         return judge
 
+    def starves(self, who):
+        """What it lacks may cost a consumer its plane for a while; where that is the only one, it has to wait."""
+        if who is not self.provider and self.transports == 'shm':
+            self.patience = PATIENCE_S + WITHDRAWN_S
+
     def judge(self, plan):
         """Everything works again, and nothing is left."""
         for c in self.consumers:
             c.set('lenient', 0)
         before = [(c.get('calls'), c.get('refreshes')) for c in self.consumers]
         self.until(lambda: all(c.get('calls') >= calls + 10 and c.get('refreshes') > refreshes
-                               for c, (calls, refreshes) in zip(self.consumers, before)), f'{plan}: consumers recover')
+                               for c, (calls, refreshes) in zip(self.consumers, before)), f'{plan}: consumers recover', self.patience)
         fresh = [self.witness.get('calls')]
         self.until(lambda: self.witness.get('calls') > fresh[0], 'the witness goes on')
         if self.witness.failures() + self.witness.get('lost') + self.witness.get('late') != self.witnessed:

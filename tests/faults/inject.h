@@ -48,6 +48,7 @@
     X(RECV, EINTR, EAGAIN, ECONNRESET, ENOMEM)            \
     X(POLL, EINTR, ENOMEM)                                \
     X(GETSOCKOPT, ENOPROTOOPT)                            \
+    X(SETSOCKOPT, ENOMEM)                                 \
     X(GETSOCKNAME, ENOBUFS)                               \
     X(FCNTL, EBADF)                                       \
     X(IOCTL, EINVAL)                                      \

@@ -83,6 +83,9 @@ WRAP(int, POLL, ppoll, -1,
      (set, count, time, mask))
 WRAP(int, GETSOCKOPT, getsockopt, -1, (int fd, int level, int option, void *value, socklen_t *len),
      (fd, level, option, value, len))
+WRAP(int, SETSOCKOPT, setsockopt, -1,
+     (int fd, int level, int option, const void *value, socklen_t len),
+     (fd, level, option, value, len))
 WRAP(int, GETSOCKNAME, getsockname, -1, (int fd, struct sockaddr *address, socklen_t *len),
      (fd, address, len))
 WRAP(int, SHUTDOWN, shutdown, -1, (int fd, int how), (fd, how))

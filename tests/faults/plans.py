@@ -140,6 +140,7 @@ def dismiss(world, consumers):
 def descriptors_exhausted(world, rng):
     who = rng.choice([world.provider] + world.consumers)
     undo = who.limit(resource.RLIMIT_NOFILE, who.descriptors() + rng.randint(-1, 4))
+    world.starves(who)
     world.cleaners.append(undo)
     if who is world.provider:
         judge = world.untouched(world.consumers) if world.transports == 'uds' else lambda: None
@@ -161,6 +162,7 @@ def memory_limited(world, rng):
         raise Skip('the sanitizers need the whole address space')
     who = rng.choice([world.provider] + world.consumers)
     undo = who.limit(resource.RLIMIT_AS, who.size_bytes() + rng.choice((0, 4096, 65536, 300000, 1 << 20)))
+    world.starves(who)
     world.cleaners.append(undo)
     guests = newcomers(world, rng, rng.randint(1, 3))
     if rng.random() < 0.5 and who is not world.provider:

@@ -180,7 +180,7 @@ TEST(client_calls, slow_server_times_out_and_is_asked_once)
                                             .answers = {{.what = SCRIPT_SILENT}}};
     struct scene s = scene_open(&plan, 1, NULL, NULL);
     const uint64_t start = test_now_ms();
-    CHECK_RESULT(scene_call(&s, 30), PIPC_ERR_TIMEOUT);
+    CHECK_RESULT(scene_call(&s, 30 * test_slow()), PIPC_ERR_TIMEOUT);
     CHECK(test_now_ms() - start < 1000 * test_slow());
     CHECK_HAS(s.err.text, SCRIPT_SERVICE);
     scene_check_state(s.client, PIPC_CLIENT_BROKEN);
@@ -215,7 +215,7 @@ TEST(client_calls, deadline_in_the_drain_pause_and_in_a_reconnect_is_a_timeout)
     for (unsigned i = 0; i < 2; i++) {
         struct scene s = scene_open(&plan, 1, &mute, NULL);
         s.client->times.drain_ms = i ? 150 : 1;
-        const uint32_t limit = i ? 60 : 250;
+        const uint32_t limit = i ? 60 : 100 * test_slow();
         const uint64_t start = test_now_ms();
         CHECK_RESULT(scene_call(&s, limit), PIPC_ERR_TIMEOUT);
         const uint64_t took = test_now_ms() - start;
@@ -232,7 +232,8 @@ TEST(client_calls, connect_timeout_bounds_each_attempt_of_a_reconnect)
 {
     static const struct script_conn plan = {.answer_count = 1, .answers = {{.what = SCRIPT_CLOSE}}};
     static const struct script_conn mute = {.hello = SCRIPT_MUTE};
-    const struct pipc_client_config config = {.size = sizeof(config), .connect_timeout_ms = 40};
+    const struct pipc_client_config config = {.size = sizeof(config),
+                                              .connect_timeout_ms = 40 * test_slow()};
     struct scene s = scene_open(&plan, 1, &mute, &config);
     /* the attempts time out, the call does not: its error is that of the first attempt */
     CHECK_RESULT(scene_call(&s, 0), PIPC_ERR_DISCONNECTED);
@@ -253,7 +254,7 @@ TEST(client_calls, chunked_response_that_stalls_times_out)
                                                          .declared = 300}}};
     struct scene s = scene_open(&plan, 1, NULL, NULL);
     test_needs_packets("there are no chunks");
-    CHECK_RESULT(scene_call(&s, 60), PIPC_ERR_TIMEOUT);
+    CHECK_RESULT(scene_call(&s, 60 * test_slow()), PIPC_ERR_TIMEOUT);
     scene_check_state(s.client, PIPC_CLIENT_BROKEN);
     CHECK_EQ(script_requests(s.script), 1);
     scene_close(&s);

@@ -118,7 +118,7 @@ TEST(client_lookup_recovery, silence_in_the_second_exchange_is_a_timeout)
     (void)answer(0, 0, 0);
     answer(0, 0, 1)->what = SCRIPT_SILENT;
     begin();
-    check_failed(call(30), PIPC_ERR_TIMEOUT, PIPC_CLIENT_BROKEN);
+    check_failed(call(30 * test_slow()), PIPC_ERR_TIMEOUT, PIPC_CLIENT_BROKEN);
     CHECK_EQ(script_requests(stage.script), 2);
     CHECK_EQ(script_status(stage.client).call_count, 1);
     finish();

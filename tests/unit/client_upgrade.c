@@ -201,12 +201,13 @@ TEST(client_upgrade, region_missing_for_ever_gives_the_baseline_for_good)
 TEST(client_upgrade, failure_of_its_own_is_withdrawn_for_a_time)
 {
     struct pipc_client *client = begin("fast,mem");
-    fail_attach(PIPC_ERR_REGION_OPEN, FAST_BITS, 80);
+    const uint32_t ms = 80 * test_slow();
+    fail_attach(PIPC_ERR_REGION_OPEN, FAST_BITS, ms);
     CHECK_OK(pipc_client_refresh_timeout(client, 0, NULL, NULL));
     check_profile(client, false);
     const struct pipc_client_status status = script_status(client);
     CHECK_EQ(status.withdrawn_profiles, FAST_BITS);
-    CHECK(status.withdrawn_for_ms > 0 && status.withdrawn_for_ms <= 80);
+    CHECK(status.withdrawn_for_ms > 0 && status.withdrawn_for_ms <= ms);
     CHECK_STR(status.withdrawn_why, "cannot map it");
     while (script_status(client).withdrawn_profiles)
         usleep(2000);

@@ -246,11 +246,13 @@ static int without_descriptors(void *arg)
     struct live_process *process = room();
     const int dir = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int left = dir, result = -1;
+    struct rlimit limit;
 
     (void)arg;
+    CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
     /* One descriptor more each time: the directory, the stat file, and the others fail in turn. */
     for (int free_ones = 0; free_ones < 3 && result == -1; free_ones++) {
-        const struct rlimit limit = {(rlim_t)(left + 1 + free_ones), 4096};
+        limit.rlim_cur = (rlim_t)(left + 1 + free_ones);
         CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
         result = live_process_read(dir, (uint32_t)getpid(), LIVE_HIERARCHY_V2, process);
         CHECK(result == 1 || errno == EMFILE);

@@ -13,7 +13,7 @@ TEST(server_idle, the_longest_idle_session_gives_way_to_a_waiting_client)
     struct raw raws[3], late;
     struct pipc_server_config config = server_config();
     const struct pipc_hello hello = raw_hello();
-    config.idle_timeout_ms = 100;
+    config.idle_timeout_ms = 100 * test_slow();
     server_start(&hosted, NULL, "scripted", NULL, 3, &config);
     for (int i = 0; i < 3; i++)
         raw_open(&raws[i]);

@@ -439,7 +439,7 @@ TEST(session_loop, random_packets_to_a_server_stay_within_the_limits)
     bounded.largest = 0;
     for (unsigned i = 0; i < test_scale(20000); i++) {
         struct pipc_message m = {.size = sizeof(m)};
-        uint8_t packet[512];
+        uint8_t packet[512] = {0};
         int raw;
         struct pipc_session *const session = session_rig_server(&rig, &hello, &raw);
         for (unsigned k = 0; k < 6; k++) {
@@ -474,7 +474,7 @@ TEST(session_loop, random_packets_to_a_client_stay_within_the_limits)
     bounded.largest = 0;
     for (unsigned i = 0; i < test_scale(4000); i++) {
         struct pipc_message m = {.size = sizeof(m)};
-        uint8_t packet[512];
+        uint8_t packet[512] = {0};
         int raw;
         struct pipc_session *const session = session_rig_client(context, NULL, &ack, &raw);
         for (uint64_t id = 0; id < 4; id++) {

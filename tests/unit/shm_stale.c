@@ -201,9 +201,11 @@ TEST(shm_stale, owner_of_another_user_is_alive)
 static int judge_without_descriptors(void *arg)
 {
     const int dir = open(test_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const struct rlimit limit = {(rlim_t)dir + 1, (rlim_t)dir + 1};
+    struct rlimit limit;
 
     (void)arg;
+    CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = (rlim_t)dir + 1;
     CHECK(dir >= 0 && setrlimit(RLIMIT_NOFILE, &limit) == 0);
     while (dup(dir) >= 0)
         ;

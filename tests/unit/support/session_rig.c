@@ -207,14 +207,14 @@ struct pipc_message session_response(uint64_t id, const void *payload, size_t le
 
 pipc_result session_send(struct pipc_session *session, const struct pipc_message *m)
 {
-    return pipc_session_send(session, m, 5000, PIPC_NO_HANDLE, NULL);
+    return pipc_session_send(session, m, 5000 * test_slow(), PIPC_NO_HANDLE, NULL);
 }
 
 pipc_result session_receive(struct pipc_session *session, struct pipc_message *m)
 {
     memset(m, 0, sizeof(*m));
     m->size = sizeof(*m);
-    return pipc_session_receive(session, 5000, 0, PIPC_NO_HANDLE, m, NULL);
+    return pipc_session_receive(session, 5000 * test_slow(), 0, PIPC_NO_HANDLE, m, NULL);
 }
 
 struct pipc_session_status session_status(const struct pipc_session *session)

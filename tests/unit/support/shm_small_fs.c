@@ -47,7 +47,7 @@ static bool enter(void)
         snprintf(map, sizeof(map), "0 %u 1", gid);
         write_map("/proc/self/gid_map", map);
     }
-    return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+    return mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 &&
            mount("tmpfs", test_dir(), "tmpfs", 0, "size=64k") == 0 && umount(test_dir()) == 0;
 }
 
