@@ -14,6 +14,8 @@ from contextlib import contextmanager
 GATE = 85.0
 # what the gate looks at: the twins and the transports of Windows
 FOLDERS = ('core/base/windows', 'core/module/windows', 'transports/np', 'transports/winshm')
+# what of a module its defaults leave out
+OPTIONS = {'winshm': [('--option', 'planes=busywait')]}
 PREFIX_SECONDS = 300
 CONFORMANCE_SECONDS = 300
 
@@ -63,20 +65,21 @@ def tool(run):
 
 
 def conformance(run):
-    """The kit judges every module, as a file or built in; each case is one line."""
+    """The kit judges every module, as a file or built in, with its defaults and with the options of OPTIONS; each case is one line."""
     from suites import execute
 
-    def one(name):
+    def one(name, options=()):
         module = os.path.join(run.build.dir, 'modules', name + '.dll')
         which = ['--module', 'Z:' + module] if os.path.exists(module) else ['--builtin', name]
         begin = time.monotonic()
-        status, output = execute(['wine', tool(run), 'conformance'] + which, env, CONFORMANCE_SECONDS, cwd=run.build.dir)
+        status, output = execute(['wine', tool(run), 'conformance', *which, *options], env, CONFORMANCE_SECONDS, cwd=run.build.dir)
         output = output.replace('\r', '')
         skips = re.findall(r'^ok .*# SKIP (.*)$', output, re.M)
         good, bad = len(re.findall(r'^ok ', output, re.M)) - len(skips), len(re.findall(r'^not ok ', output, re.M))
         if not good or (status != 0 and not bad):
             bad += 1
-        run.report.add(f'{run.build.name}/wine-conformance/{name}', good, bad, len(skips), time.monotonic() - begin, output, skips)
+        title = '-'.join([name] + [o.split('=')[1] for o in options[1::2]])
+        run.report.add(f'{run.build.name}/wine-conformance/{title}', good, bad, len(skips), time.monotonic() - begin, output, skips)
     names = [os.path.basename(f) for folder in ('transports', 'codecs') for f in sorted(glob.glob(os.path.join(run.root, folder, '*')))
              if os.path.exists(os.path.join(f, 'module.c'))]
     with wine(run) as env:
@@ -84,6 +87,8 @@ def conformance(run):
         # One after the other: the server of Wine was seen to crash under two of them.
         for name in (n for n in names if f'"{n}"' in listed and run.wanted(n)):
             one(name)
+            for options in OPTIONS.get(name, ()):
+                one(name, options)
 
 
 class Command:
