@@ -16,6 +16,8 @@ GATE = 85.0
 FOLDERS = ('core/base/windows', 'core/module/windows', 'transports/np', 'transports/winshm')
 # what of a module its defaults leave out
 OPTIONS = {'winshm': [('--option', 'planes=busywait')]}
+# the data planes of the command, each with what configures it
+PLANES = {'np': '', 'winshm': '', 'winshm-busywait': 'planes = busywait'}
 PREFIX_SECONDS = 300
 CONFORMANCE_SECONDS = 300
 
@@ -92,11 +94,16 @@ def conformance(run):
 
 
 class Command:
-    """pipc.exe serving and calling, over one list of data planes."""
+    """pipc.exe serving and calling, over one data plane: a transport, and a line of configuration for it."""
 
-    def __init__(self, run, env, transports):
-        self.run, self.env, self.transports, self.servers = run, env, transports, []
-        self.run_dir = f'C:\\pipc-test\\{transports.replace(",", "-")}'
+    def __init__(self, run, env, plane, line):
+        self.run, self.env, self.servers = run, env, []
+        self.transports = plane.partition('-')[0]
+        self.run_dir = f'C:\\pipc-test\\{plane}'
+        path = os.path.join(run.tmp, plane + '.ini')
+        with open(path, 'w', encoding='utf-8') as f:
+            f.write(f'[transport.{self.transports}]\n{line}\n' if line else '')
+        self.config = 'Z:' + path
 
     def call(self, *words, expect=0, feed=None):
         done = subprocess.run(['wine', tool(self.run), *words], env=self.env, input=feed, stdout=subprocess.PIPE,
@@ -105,7 +112,7 @@ class Command:
         return done.stdout.decode().replace('\r', '')
 
     def over(self, *more):
-        return ['--run-dir', self.run_dir, '--transports', self.transports, *more]
+        return ['--config', self.config, '--run-dir', self.run_dir, '--transports', self.transports, *more]
 
     def serve(self, kind, *more):
         server = subprocess.Popen(['wine', tool(self.run), 'serve', kind, *self.over(*more)], env=self.env, stdout=subprocess.PIPE,
@@ -144,25 +151,25 @@ def command_steps(c):
     assert 'pipc' in names and all(i['starttime'] == 0 for i in answer['items']), answer
     message = c.call('encode', 'increment_req', '--hex', feed=b'{"value":7}')
     assert json.loads(c.call('decode', 'increment_req', '--hex', '--json', feed=message.encode())) == {'value': 7}, message
-    rows = c.call('bench', 'ping-pong', '--json', '--duration', '0.2', '--rounds', '3', '--transports', c.transports)
+    rows = c.call('bench', 'ping-pong', '--json', '--duration', '0.2', '--rounds', '3', '--config', c.config, '--transports', c.transports)
     assert '"throughput"' in rows, rows
 
 
 def command(run):
     """The command end to end over each data plane: serve, call, watch, decode, encode, bench."""
     with wine(run) as env:
-        for transports in ('np', 'winshm'):
-            if not run.wanted(transports):
+        for plane, line in PLANES.items():
+            if not run.wanted(plane):
                 continue
             begin, output, good = time.monotonic(), '', True
-            c = Command(run, env, transports)
+            c = Command(run, env, plane, line)
             try:
                 command_steps(c)
             except (AssertionError, OSError, ValueError, KeyError, subprocess.SubprocessError) as e:
                 output, good = f'{type(e).__name__}: {e}', False
             finally:
                 c.close()
-            run.report.add(f'{run.build.name}/wine-command/{transports}', int(good), int(not good), 0, time.monotonic() - begin,
+            run.report.add(f'{run.build.name}/wine-command/{plane}', int(good), int(not good), 0, time.monotonic() - begin,
                            output)
 
 
