@@ -155,9 +155,31 @@ def command_steps(c):
     assert '"throughput"' in rows, rows
 
 
+def installed(run, env):
+    """What was installed finds its modules wherever it was put, and nothing has to say where."""
+    prefix = os.path.join(run.tmp, 'moved')
+    subprocess.run(['cmake', '--install', run.build.dir, '--prefix', prefix], stdout=subprocess.DEVNULL, check=True)
+    done = subprocess.run(['wine', os.path.join(prefix, 'bin', 'pipc.exe'), 'info', '--json'], env=env, stdout=subprocess.PIPE,
+                          timeout=120, cwd=run.tmp, check=True)
+    said = json.loads(done.stdout)
+    found = {m['name']: m for m in said['modules']}
+    assert {'np', 'winshm', 'increment', 'cgroups_snapshot'} <= set(found), said
+    if not found['np']['builtin']:
+        assert said['module_dir'] == ('Z:' + prefix + '/bin/pipc').replace('/', '\\'), said['module_dir']
+        assert all(m['loaded'] for m in found.values()), said
+
+
 def command(run):
-    """The command end to end over each data plane: serve, call, watch, decode, encode, bench."""
+    """The command end to end over each data plane: serve, call, watch, decode, encode, bench; and as it is installed."""
     with wine(run) as env:
+        if run.wanted('installed'):
+            begin, output = time.monotonic(), ''
+            try:
+                installed(run, env)
+            except (AssertionError, OSError, ValueError, KeyError, subprocess.SubprocessError) as e:
+                output = f'{type(e).__name__}: {e}'
+            run.report.add(f'{run.build.name}/wine-command/installed', int(not output), int(bool(output)), 0, time.monotonic() - begin,
+                           output)
         for plane, line in PLANES.items():
             if not run.wanted(plane):
                 continue
