@@ -20,7 +20,13 @@ option(PIPC_LTO "link-time optimisation of library and modules in Release builds
 option(PIPC_STATIC_PROGRAMS "link programs statically (no loader)" OFF)
 set(PIPC_SANITIZE "" CACHE STRING "sanitizers: address (with leak and undefined), thread, or empty")
 include(GNUInstallDirs)
-set(PIPC_INSTALL_MODULEDIR ${CMAKE_INSTALL_LIBDIR}/pipc CACHE STRING "where modules are installed, below the prefix")
+# The shared library finds its modules below the directory that it lies in, which on Windows is that of programs.
+if(WIN32)
+  set(PIPC_SHARED_DIR ${CMAKE_INSTALL_BINDIR})
+else()
+  set(PIPC_SHARED_DIR ${CMAKE_INSTALL_LIBDIR})
+endif()
+set(PIPC_INSTALL_MODULEDIR ${PIPC_SHARED_DIR}/pipc CACHE STRING "where modules are installed, below the prefix")
 set(PIPC_FIXED_MODULE_DIR "" CACHE STRING "directory of modules compiled into the library; empty: the installed one, seen from the shared library")
 
 # The library's own default of transports and carrier (docs/config.md 2.1); the core gets it in a generated file.

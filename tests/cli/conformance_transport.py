@@ -79,6 +79,17 @@ def test_wraps_is_for_wrappers_and_names_a_transport(case):
     assert done.code == 2 and 'nosuch' in done.err, str(done)
 
 
+def test_option_is_one_that_the_module_takes_and_reaches_its_cases(case):
+    name, how = transports(case)[0]
+    for option, part in (('spin', 'KEY=VALUE'), ('nosuch=1', 'nosuch'), ('spin=never', 'never')):
+        done = case.pipc('conformance', *how, '--option', option)
+        assert done.code == 2 and part in done.err, str(done)
+    many = [word for _ in range(17) for word in ('--option', 'spin=off')]
+    assert case.pipc('conformance', *how, *many).code == 2
+    done = case.pipc('conformance', *how, '--option', 'spin=off', '--option', 'spin=7', '--only', 'T-INIT-TWICE,T-CORE-SESSION')
+    assert done.code == 0 and len(results(done)) == 2, f'{name}: {done}'
+
+
 def test_cases_follow_the_traits_that_a_transport_claims(case):
     modules = {m['name']: m for m in case.pipc('info', '--json').json()['modules']}
     for name, how in transports(case):

@@ -14,6 +14,10 @@ from contextlib import contextmanager
 GATE = 85.0
 # what the gate looks at: the twins and the transports of Windows
 FOLDERS = ('core/base/windows', 'core/module/windows', 'transports/np', 'transports/winshm')
+# what of a module its defaults leave out
+OPTIONS = {'winshm': [('--option', 'planes=busywait')]}
+# the data planes of the command, each with what configures it
+PLANES = {'np': '', 'winshm': '', 'winshm-busywait': 'planes = busywait'}
 PREFIX_SECONDS = 300
 CONFORMANCE_SECONDS = 300
 
@@ -63,20 +67,21 @@ def tool(run):
 
 
 def conformance(run):
-    """The kit judges every module, as a file or built in; each case is one line."""
+    """The kit judges every module, as a file or built in, with its defaults and with the options of OPTIONS; each case is one line."""
     from suites import execute
 
-    def one(name):
+    def one(name, options=()):
         module = os.path.join(run.build.dir, 'modules', name + '.dll')
         which = ['--module', 'Z:' + module] if os.path.exists(module) else ['--builtin', name]
         begin = time.monotonic()
-        status, output = execute(['wine', tool(run), 'conformance'] + which, env, CONFORMANCE_SECONDS, cwd=run.build.dir)
+        status, output = execute(['wine', tool(run), 'conformance', *which, *options], env, CONFORMANCE_SECONDS, cwd=run.build.dir)
         output = output.replace('\r', '')
         skips = re.findall(r'^ok .*# SKIP (.*)$', output, re.M)
         good, bad = len(re.findall(r'^ok ', output, re.M)) - len(skips), len(re.findall(r'^not ok ', output, re.M))
         if not good or (status != 0 and not bad):
             bad += 1
-        run.report.add(f'{run.build.name}/wine-conformance/{name}', good, bad, len(skips), time.monotonic() - begin, output, skips)
+        title = '-'.join([name] + [o.split('=')[1] for o in options[1::2]])
+        run.report.add(f'{run.build.name}/wine-conformance/{title}', good, bad, len(skips), time.monotonic() - begin, output, skips)
     names = [os.path.basename(f) for folder in ('transports', 'codecs') for f in sorted(glob.glob(os.path.join(run.root, folder, '*')))
              if os.path.exists(os.path.join(f, 'module.c'))]
     with wine(run) as env:
@@ -84,14 +89,21 @@ def conformance(run):
         # One after the other: the server of Wine was seen to crash under two of them.
         for name in (n for n in names if f'"{n}"' in listed and run.wanted(n)):
             one(name)
+            for options in OPTIONS.get(name, ()):
+                one(name, options)
 
 
 class Command:
-    """pipc.exe serving and calling, over one list of data planes."""
+    """pipc.exe serving and calling, over one data plane: a transport, and a line of configuration for it."""
 
-    def __init__(self, run, env, transports):
-        self.run, self.env, self.transports, self.servers = run, env, transports, []
-        self.run_dir = f'C:\\pipc-test\\{transports.replace(",", "-")}'
+    def __init__(self, run, env, plane, line):
+        self.run, self.env, self.servers = run, env, []
+        self.transports = plane.partition('-')[0]
+        self.run_dir = f'C:\\pipc-test\\{plane}'
+        path = os.path.join(run.tmp, plane + '.ini')
+        with open(path, 'w', encoding='utf-8') as f:
+            f.write(f'[transport.{self.transports}]\n{line}\n' if line else '')
+        self.config = 'Z:' + path
 
     def call(self, *words, expect=0, feed=None):
         done = subprocess.run(['wine', tool(self.run), *words], env=self.env, input=feed, stdout=subprocess.PIPE,
@@ -100,7 +112,7 @@ class Command:
         return done.stdout.decode().replace('\r', '')
 
     def over(self, *more):
-        return ['--run-dir', self.run_dir, '--transports', self.transports, *more]
+        return ['--config', self.config, '--run-dir', self.run_dir, '--transports', self.transports, *more]
 
     def serve(self, kind, *more):
         server = subprocess.Popen(['wine', tool(self.run), 'serve', kind, *self.over(*more)], env=self.env, stdout=subprocess.PIPE,
@@ -139,25 +151,47 @@ def command_steps(c):
     assert 'pipc' in names and all(i['starttime'] == 0 for i in answer['items']), answer
     message = c.call('encode', 'increment_req', '--hex', feed=b'{"value":7}')
     assert json.loads(c.call('decode', 'increment_req', '--hex', '--json', feed=message.encode())) == {'value': 7}, message
-    rows = c.call('bench', 'ping-pong', '--json', '--duration', '0.2', '--rounds', '3', '--transports', c.transports)
+    rows = c.call('bench', 'ping-pong', '--json', '--duration', '0.2', '--rounds', '3', '--config', c.config, '--transports', c.transports)
     assert '"throughput"' in rows, rows
 
 
+def installed(run, env):
+    """What was installed finds its modules wherever it was put, and nothing has to say where."""
+    prefix = os.path.join(run.tmp, 'moved')
+    subprocess.run(['cmake', '--install', run.build.dir, '--prefix', prefix], stdout=subprocess.DEVNULL, check=True)
+    done = subprocess.run(['wine', os.path.join(prefix, 'bin', 'pipc.exe'), 'info', '--json'], env=env, stdout=subprocess.PIPE,
+                          timeout=120, cwd=run.tmp, check=True)
+    said = json.loads(done.stdout)
+    found = {m['name']: m for m in said['modules']}
+    assert {'np', 'winshm', 'increment', 'cgroups_snapshot'} <= set(found), said
+    if not found['np']['builtin']:
+        assert said['module_dir'] == ('Z:' + prefix + '/bin/pipc').replace('/', '\\'), said['module_dir']
+        assert all(m['loaded'] for m in found.values()), said
+
+
 def command(run):
-    """The command end to end over each data plane: serve, call, watch, decode, encode, bench."""
+    """The command end to end over each data plane: serve, call, watch, decode, encode, bench; and as it is installed."""
     with wine(run) as env:
-        for transports in ('np', 'winshm'):
-            if not run.wanted(transports):
+        if run.wanted('installed'):
+            begin, output = time.monotonic(), ''
+            try:
+                installed(run, env)
+            except (AssertionError, OSError, ValueError, KeyError, subprocess.SubprocessError) as e:
+                output = f'{type(e).__name__}: {e}'
+            run.report.add(f'{run.build.name}/wine-command/installed', int(not output), int(bool(output)), 0, time.monotonic() - begin,
+                           output)
+        for plane, line in PLANES.items():
+            if not run.wanted(plane):
                 continue
             begin, output, good = time.monotonic(), '', True
-            c = Command(run, env, transports)
+            c = Command(run, env, plane, line)
             try:
                 command_steps(c)
             except (AssertionError, OSError, ValueError, KeyError, subprocess.SubprocessError) as e:
                 output, good = f'{type(e).__name__}: {e}', False
             finally:
                 c.close()
-            run.report.add(f'{run.build.name}/wine-command/{transports}', int(good), int(not good), 0, time.monotonic() - begin,
+            run.report.add(f'{run.build.name}/wine-command/{plane}', int(good), int(not good), 0, time.monotonic() - begin,
                            output)
 
 

@@ -20,45 +20,51 @@
 #endif
 #endif
 #if !defined(COUNTED)
-/* Needs glibc's second names, and a program that is linked dynamically: a build without loader may
- * be static. */
-#if defined(__GLIBC__) && PIPC_TEST_HAVE_LOADER
-#define COUNTED 1
+/* By the linker where the build says so. Else it needs glibc's second names, and a program that is
+ * linked dynamically: a build without loader may be static. */
+#if defined(COUNTED_BY_LINKER)
+#define COUNTED       1
+#define OURS(name)    __wrap_##name
+#define SYSTEMS(name) __real_##name
+#elif defined(__GLIBC__) && PIPC_TEST_HAVE_LOADER
+#define COUNTED       1
+#define OURS(name)    name
+#define SYSTEMS(name) __libc_##name
 #else
 #define COUNTED 0
 #endif
 #endif
 
 #if COUNTED
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t count, size_t size);
-extern void *__libc_realloc(void *ptr, size_t size);
-extern void __libc_free(void *ptr);
+extern void *SYSTEMS(malloc)(size_t size);
+extern void *SYSTEMS(calloc)(size_t count, size_t size);
+extern void *SYSTEMS(realloc)(void *ptr, size_t size);
+extern void SYSTEMS(free)(void *ptr);
 
 static uint64_t allocations;
 
-void *malloc(size_t size)
+void *OURS(malloc)(size_t size)
 {
     __atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED);
-    return __libc_malloc(size);
+    return SYSTEMS(malloc)(size);
 }
 
-void *calloc(size_t count, size_t size)
+void *OURS(calloc)(size_t count, size_t size)
 {
     __atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED);
-    return __libc_calloc(count, size);
+    return SYSTEMS(calloc)(count, size);
 }
 
-void *realloc(void *ptr, size_t size)
+void *OURS(realloc)(void *ptr, size_t size)
 {
     __atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED);
-    return __libc_realloc(ptr, size);
+    return SYSTEMS(realloc)(ptr, size);
 }
 
 /* In one family with the others, for tools that replace those of the C library. */
-void free(void *ptr)
+void OURS(free)(void *ptr)
 {
-    __libc_free(ptr);
+    SYSTEMS(free)(ptr);
 }
 
 static uint64_t counted(void)

@@ -133,7 +133,7 @@ TEST(pitfalls_limits, no_descriptors_cost_no_processor_and_end_by_themselves)
     while (count < 256 && (fillers[count] = dup(raw.fd)) >= 0)
         count++;
     CHECK(count < 256);
-    raw_connect_fd(&waiting, spare); /* and nobody can accept it */
+    raw_connect_link(&waiting, raw_link_connect_fd(spare, SERVICE)); /* and nobody can accept it */
     const unsigned ms = at_least(test_scale(5000), 600);
     const unsigned percent = idle_percent(ms);
     const uint64_t failures = server_status(&hosted).accept_failures;

@@ -287,9 +287,7 @@ static void serve_at(const char *name, bool expected)
 {
     struct raw raw;
     struct pipc_hello hello = raw_hello();
-    char path[64];
-    snprintf(path, sizeof(path), "%s.sock", name);
-    raw_connect_to(&raw, test_path(path));
+    raw_connect_to(&raw, name);
     if (expected) {
         CHECK_EQ((uint64_t)raw_shake(&raw, &hello), 0);
         raw_expect_service(&raw);

@@ -115,7 +115,7 @@ TEST(server_hostile, pipelined_requests_before_a_hangup_are_all_run)
     raw_open(&raw);
     for (unsigned i = 0; i < 3; i++)
         CHECK(raw_request(&raw, i, "echo", 4));
-    shutdown(raw.fd, SHUT_WR); /* it can still read */
+    shutdown((int)raw.fd, SHUT_WR); /* it can still read */
     for (unsigned i = 0; i < 3; i++) {
         struct pipc_header header;
         uint8_t buf[8];
@@ -168,10 +168,10 @@ TEST(server_resources, acceptor_pauses_without_descriptors_and_recovers)
     tight = limit;
     tight.rlim_cur = 64;
     CHECK_EQ(setrlimit(RLIMIT_NOFILE, &tight), 0);
-    while (count < 256 && (fillers[count] = dup(raw.fd)) >= 0)
+    while (count < 256 && (fillers[count] = dup((int)raw.fd)) >= 0)
         count++;
     const int spare = other.fd;
-    raw_connect_fd(&other, spare);
+    raw_connect_link(&other, raw_link_connect_fd(spare, SERVICE));
     struct pausing pausing = {&hosted, 3};
     test_wait_until(accept_has_failed, &pausing, 5000, "accept fails and pauses");
     raw_expect_service(&raw); /* who is in is served */

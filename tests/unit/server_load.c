@@ -10,7 +10,6 @@
 
 struct visitor {
     pthread_t thread;
-    char path[80];
     struct pipc_hello hello;
     uint32_t number;
     uint32_t rounds;
@@ -23,7 +22,7 @@ struct visitor {
 static int shake_until_in(struct visitor *v, struct raw *raw)
 {
     for (;;) {
-        raw_connect_to(raw, v->path);
+        raw_connect(raw);
         const int status = raw_shake(raw, &v->hello);
         if (status == 0)
             return 0;
@@ -91,7 +90,6 @@ static void send_in(struct visitor *visitors, uint32_t count, uint32_t rounds, u
         struct visitor *v = &visitors[i];
         *v =
             (struct visitor){.hello = raw_hello(), .number = i, .rounds = rounds, .length = length};
-        snprintf(v->path, sizeof(v->path), "%s", test_path(SERVICE ".sock"));
         v->room = length ? malloc(length) : NULL;
         CHECK_EQ(pthread_create(&v->thread, NULL, visit, v), 0);
     }

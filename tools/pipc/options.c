@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { FLAG, TEXT, NUMBER, NUMBER64 };
+enum kind { FLAG, TEXT, TEXTS, NUMBER, NUMBER64 };
 
 struct option_row {
     const char *name;
@@ -95,6 +95,8 @@ static const struct option_row rows[] = {
     {"samples", TEXT, AT(samples), 0, 0, 0, JUDGES, "FILE",
      "messages of a codec, \"request HEX\" or \"response HEX\" a line"},
     {"wraps", TEXT, AT(wraps), 0, 0, 0, JUDGES, "NAME", "what a wrapper under test wraps"},
+    {"option", TEXTS, AT(module_options), 0, 0, 0, JUDGES, "KEY=VALUE",
+     "option of the module under test, in place of its default"},
     {"list", FLAG, AT(list), 0, 0, 0, JUDGES, NULL, "show the cases that apply, run none"},
     {"only", TEXT, AT(only), 0, 0, 0, JUDGES, "ID", "run this case alone (ID,ID: these)"},
     {"limit", NUMBER, AT(limit_s), 0, 1, 86400, JUDGES, "SECONDS", "time limit of a case"},
@@ -168,6 +170,14 @@ static void help(void)
     printf("  %-30s %s\n", "--version", "versions of the product, of the ABIs and of the wire");
 }
 
+static int texts_take(const struct option_row *row, const char *text, struct option_texts *texts)
+{
+    if (texts->count == OPTION_TEXTS)
+        return usage("--%s is given more than %u times", row->name, OPTION_TEXTS);
+    texts->at[texts->count++] = text;
+    return -1;
+}
+
 static int option_take(const struct option_row *row, const char *text, struct options *o)
 {
     char *const base = (char *)o;
@@ -177,9 +187,11 @@ static int option_take(const struct option_row *row, const char *text, struct op
         *(bool *)(void *)(base + row->offset) = true;
         return -1;
     }
-    if (row->kind == TEXT) {
+    if (row->kind == TEXT || row->kind == TEXTS) {
         if (!*text)
             return usage("--%s needs a value", row->name);
+        if (row->kind == TEXTS)
+            return texts_take(row, text, (struct option_texts *)(void *)(base + row->offset));
         *(const char **)(void *)(base + row->offset) = text;
         return -1;
     }

@@ -32,11 +32,19 @@ enum {
     EXIT_BAD_DATA = 9
 };
 
+/* How often an option may be given that takes a list. */
+#define OPTION_TEXTS 16u
+struct option_texts {
+    const char *at[OPTION_TEXTS];
+    uint32_t count;
+};
+
 /* Options of every command; a NULL or 0 with `given` clear was not on the command line. */
 struct options {
     const char *config, *module_dir, *run_dir, *service, *token_file, *transports, *carrier;
     const char *check, *data, *cgroup_root, *proc_root, *find;
     const char *module, *builtin, *only, *one_case, *case_dir, *samples, *wraps;
+    struct option_texts module_options;
     const char *duration, *spin, *level, *pin;
     bool json, verbose, explain, live, from_stdin, all, batch, hex, lines, csv, no_server, no_floor,
         list, once, clean;

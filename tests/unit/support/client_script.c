@@ -12,12 +12,8 @@
 #include <pipc/codecs/string_reverse.h>
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
 
 #define PACKET_MAX 262144u
 
@@ -25,8 +21,8 @@ struct script {
     const struct script_conn *plans;
     const struct script_conn *then;
     uint32_t count;
-    int listener;
-    int stop[2];
+    struct raw_listener *listener;
+    struct pipci_event stop;
     pthread_t thread;
     char path[108];
     pthread_mutex_t lock;
@@ -144,31 +140,18 @@ void script_wait_closes(struct script *s, uint32_t count)
 
 /* ---- the server ---- */
 
-/* Waits for input; false when the script is to stop. */
-static bool readable(struct script *s, int fd)
-{
-    struct pollfd polls[2] = {{.fd = fd, .events = POLLIN}, {.fd = s->stop[0], .events = POLLIN}};
-
-    while (poll(polls, 2, -1) < 0)
-        ;
-    return polls[1].revents == 0;
-}
-
 /* The client has closed its end, or the script is to stop. */
-static bool over(const struct script *s, int fd)
+static bool over(const struct script *s, pipc_handle link)
 {
-    struct pollfd polls[2] = {{.fd = fd, .events = POLLRDHUP},
-                              {.fd = s->stop[0], .events = POLLIN}};
-
-    return poll(polls, 2, 0) > 0;
+    return raw_link_ended(link) || pipci_event_is_set(&s->stop);
 }
 
-static size_t take_region(struct script *s, int fd)
+static size_t take_region(struct script *s, pipc_handle link)
 {
-    const struct iovec whole = {s->in, sizeof(s->in)};
+    const struct raw_piece whole = {s->in, sizeof(s->in)};
 
     for (;;) {
-        const bool last = over(s, fd);
+        const bool last = over(s, link);
         const long n = raw_region_take(&s->region, last ? 0 : 10, &whole, 1);
         if (n > 0)
             return (size_t)n;
@@ -178,31 +161,28 @@ static size_t take_region(struct script *s, int fd)
 }
 
 /* One packet, or message of the region; 0: the end, or stop. */
-static size_t take(struct script *s, int fd)
+static size_t take(struct script *s, pipc_handle link)
 {
-    ssize_t n;
+    const struct raw_piece whole = {s->in, sizeof(s->in)};
 
     if (s->region.map)
-        return take_region(s, fd);
-    if (!readable(s, fd))
-        return 0;
-    n = recv(fd, s->in, sizeof(s->in), 0);
-    return n > 0 ? (size_t)n : 0;
+        return take_region(s, link);
+    return raw_link_await(link, &s->stop, RAW_EVER) ? (size_t)raw_link_get(link, &whole, 1) : 0;
 }
 
-static void put(struct script *s, int fd, void *bytes, size_t len)
+static void put(struct script *s, pipc_handle link, void *bytes, size_t len)
 {
-    const struct iovec whole = {bytes, len};
+    const struct raw_piece whole = {bytes, len};
 
     if (s->region.map)
         raw_region_publish(&s->region, &whole, 1);
     else
-        (void)!send(fd, bytes, len, MSG_NOSIGNAL);
+        (void)raw_link_put(link, &whole, 1);
 }
 
-static void drain(struct script *s, int fd)
+static void drain(struct script *s, pipc_handle link)
 {
-    while (take(s, fd) > 0)
+    while (take(s, link) > 0)
         ;
 }
 
@@ -217,7 +197,7 @@ static void make_region(struct script *s, const struct script_conn *plan,
                           ack->agreed_max_response_payload_bytes);
 }
 
-static void send_ack(struct script *s, int fd, const struct script_conn *plan,
+static void send_ack(struct script *s, pipc_handle link, const struct script_conn *plan,
                      const struct pipc_hello *hello, uint16_t status)
 {
     struct pipc_header header = {.magic = PIPC_MAGIC,
@@ -248,15 +228,15 @@ static void send_ack(struct script *s, int fd, const struct script_conn *plan,
     }
     pipc_header_encode(&header, s->out, PIPC_HEADER_LEN);
     pipc_hello_ack_encode(&ack, s->out + PIPC_HEADER_LEN, PIPC_HELLO_ACK_LEN);
-    put(s, fd, s->out, PIPC_HEADER_LEN + PIPC_HELLO_ACK_LEN);
+    put(s, link, s->out, PIPC_HEADER_LEN + PIPC_HELLO_ACK_LEN);
     s->region = s->next;
 }
 
 /* True when requests may follow. */
-static bool shake(struct script *s, int fd, const struct script_conn *plan)
+static bool shake(struct script *s, pipc_handle link, const struct script_conn *plan)
 {
     struct pipc_hello hello;
-    const size_t len = take(s, fd);
+    const size_t len = take(s, link);
 
     if (len < PIPC_HEADER_LEN ||
         pipc_hello_read(s->in + PIPC_HEADER_LEN, len - PIPC_HEADER_LEN, &hello) != PIPC_OK)
@@ -264,25 +244,26 @@ static bool shake(struct script *s, int fd, const struct script_conn *plan)
     record_hello(s, &hello);
     switch (plan->hello) {
     case SCRIPT_REFUSE:
-        send_ack(s, fd, plan, &hello, plan->status);
+        send_ack(s, link, plan, &hello, plan->status);
         return false;
     case SCRIPT_MUTE:
-        drain(s, fd);
+        drain(s, link);
         return false;
     case SCRIPT_HANGUP:
         return false;
     case SCRIPT_BYTES:
-        (void)!send(fd, plan->bytes, plan->bytes_len, MSG_NOSIGNAL);
-        drain(s, fd);
+        memcpy(s->out, plan->bytes, plan->bytes_len);
+        put(s, link, s->out, plan->bytes_len);
+        drain(s, link);
         return false;
     case SCRIPT_ACK:
         break;
     }
     if (plan->max_request && hello.max_request_payload_bytes > plan->max_request) {
-        send_ack(s, fd, plan, &hello, PIPC_STATUS_LIMIT_EXCEEDED);
+        send_ack(s, link, plan, &hello, PIPC_STATUS_LIMIT_EXCEEDED);
         return false;
     }
-    send_ack(s, fd, plan, &hello, PIPC_STATUS_OK);
+    send_ack(s, link, plan, &hello, PIPC_STATUS_OK);
     return !plan->close_after_ack;
 }
 
@@ -302,7 +283,7 @@ static size_t right_payload(const struct pipc_header *header, const uint8_t *in,
     return len;
 }
 
-static bool answer(struct script *s, int fd, const struct script_answer *a,
+static bool answer(struct script *s, pipc_handle link, const struct script_answer *a,
                    const struct pipc_header *request, size_t len)
 {
     struct pipc_header header = *request;
@@ -312,7 +293,7 @@ static bool answer(struct script *s, int fd, const struct script_answer *a,
     if (a->what == SCRIPT_CLOSE)
         return false;
     if (a->what == SCRIPT_SILENT) {
-        drain(s, fd);
+        drain(s, link);
         return false;
     }
     header.magic = a->magic ? a->magic : PIPC_MAGIC;
@@ -333,20 +314,20 @@ static bool answer(struct script *s, int fd, const struct script_answer *a,
     }
     header.payload_len = a->declared ? a->declared : (uint32_t)n;
     pipc_header_encode(&header, s->out, PIPC_HEADER_LEN);
-    put(s, fd, s->out, PIPC_HEADER_LEN + n);
+    put(s, link, s->out, PIPC_HEADER_LEN + n);
     if (a->what == SCRIPT_STALL) {
-        drain(s, fd);
+        drain(s, link);
         return false;
     }
     return a->what == SCRIPT_ANSWER;
 }
 
-static void serve(struct script *s, int fd, const struct script_conn *plan, uint32_t conn)
+static void serve(struct script *s, pipc_handle link, const struct script_conn *plan, uint32_t conn)
 {
     static const struct script_answer right = {0};
     uint32_t served = 0;
 
-    if (!shake(s, fd, plan))
+    if (!shake(s, link, plan))
         return;
     if (plan->early) {
         const struct pipc_header first = {.magic = PIPC_MAGIC,
@@ -355,17 +336,17 @@ static void serve(struct script *s, int fd, const struct script_conn *plan, uint
                                           .code = PIPC_METHOD_INCREMENT,
                                           .item_count = 1,
                                           .message_id = 1};
-        (void)answer(s, fd, &plan->answers[0], &first, 0);
+        (void)answer(s, link, &plan->answers[0], &first, 0);
         return;
     }
     for (;;) {
         struct pipc_header header;
-        const size_t len = take(s, fd);
+        const size_t len = take(s, link);
 
         if (len < PIPC_HEADER_LEN || pipc_header_decode(s->in, len, &header) != PIPC_OK)
             return;
         record_request(s, conn, &header, s->in + PIPC_HEADER_LEN, len - PIPC_HEADER_LEN);
-        if (!answer(s, fd, served < plan->answer_count ? &plan->answers[served] : &right, &header,
+        if (!answer(s, link, served < plan->answer_count ? &plan->answers[served] : &right, &header,
                     len - PIPC_HEADER_LEN))
             return;
         served++;
@@ -377,16 +358,13 @@ static void *run(void *arg)
     static const struct script_conn good = {0};
     struct script *s = arg;
     uint32_t conn = 0;
+    pipc_handle link;
 
-    while (readable(s, s->listener)) {
-        const int fd = accept(s->listener, NULL, NULL);
-
-        if (fd < 0)
-            continue;
-        serve(s, fd, conn < s->count ? &s->plans[conn] : s->then ? s->then : &good, conn);
+    while ((link = raw_link_accept(s->listener, &s->stop)) != PIPC_NO_HANDLE) {
+        serve(s, link, conn < s->count ? &s->plans[conn] : s->then ? s->then : &good, conn);
         raw_region_close(&s->region);
         memset(&s->next, 0, sizeof(s->next));
-        close(fd);
+        raw_link_close(link);
         conn++;
         pthread_mutex_lock(&s->lock);
         s->closes++;
@@ -400,20 +378,14 @@ struct script *script_start(const struct script_conn *plans, uint32_t count,
                             const struct script_conn *then)
 {
     struct script *s = calloc(1, sizeof(*s));
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
 
     CHECK(s != NULL);
     s->plans = plans;
     s->count = count;
     s->then = then;
     snprintf(s->path, sizeof(s->path), "%s", test_path(SCRIPT_SERVICE ".sock"));
-    memcpy(address.sun_path, s->path, strlen(s->path));
-    s->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    CHECK(s->listener >= 0);
-    unlink(s->path);
-    CHECK(bind(s->listener, (struct sockaddr *)&address, sizeof(address)) == 0);
-    CHECK(listen(s->listener, 16) == 0);
-    CHECK(pipe(s->stop) == 0);
+    s->listener = raw_listen(SCRIPT_SERVICE);
+    CHECK_OK(pipci_event_init(&s->stop, NULL));
     CHECK(pthread_mutex_init(&s->lock, NULL) == 0);
     CHECK(pthread_cond_init(&s->changed, NULL) == 0);
     CHECK(pthread_create(&s->thread, NULL, run, s) == 0);
@@ -422,11 +394,10 @@ struct script *script_start(const struct script_conn *plans, uint32_t count,
 
 void script_stop(struct script *s)
 {
-    close(s->stop[1]);
+    pipci_event_set(&s->stop);
     pthread_join(s->thread, NULL);
-    unlink(s->path);
-    close(s->listener);
-    close(s->stop[0]);
+    raw_unlisten(s->listener);
+    pipci_event_done(&s->stop);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);
     free(s);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A server for the tests of clients that plays a script: for every connection a way to answer
- * HELLO, for every request an answer or a fault. It is written on the bare socket, with a region by
- * hand where the run wants that, and records every HELLO and request.
+ * HELLO, for every request an answer or a fault. It is written on bare sockets or pipes, with a
+ * region by hand where the run wants that, and records every HELLO and request.
  *
  * One thread, one connection at a time. Plans are set before the connection that they are for;
  * counts may be asked at any time.

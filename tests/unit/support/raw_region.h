@@ -9,10 +9,11 @@
 #ifndef PIPC_TESTS_RAW_REGION_H
 #define PIPC_TESTS_RAW_REGION_H
 
+#include "raw_link.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/uio.h>
 
 struct raw_side {
     uint64_t *seq;
@@ -41,10 +42,11 @@ void raw_region_create(struct raw_region *region, const char *socket_path, uint6
 /* Client: the same file, which must be right; false when it is not there. */
 bool raw_region_attach(struct raw_region *region, const char *socket_path, uint64_t id);
 /* Publishes the pieces as one message; what does not fit the area is announced and not written. */
-void raw_region_publish(struct raw_region *region, const struct iovec *pieces, int count);
+void raw_region_publish(struct raw_region *region, const struct raw_piece *pieces, int count);
 /* The next message within that time, into the pieces: its length, or one of the above. Bytes beyond
  * the pieces are dropped. */
-long raw_region_take(struct raw_region *region, unsigned ms, const struct iovec *pieces, int count);
+long raw_region_take(struct raw_region *region, unsigned ms, const struct raw_piece *pieces,
+                     int count);
 /* End mark, without closing. */
 void raw_region_mark(struct raw_region *region);
 /* End mark and unmapping; the owner removes the file, and leaves an answer that nobody may have

@@ -4,11 +4,6 @@
  */
 #include "server_fixture.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define PATIENCE_MS 10000u
@@ -167,47 +162,31 @@ struct pipc_hello raw_hello(void)
                                .packet_size = 65536};
 }
 
-static void connect_fd(struct raw *raw, int fd, const char *path)
+void raw_connect_link(struct raw *raw, pipc_handle link)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
     memset(raw, 0, sizeof(*raw));
-    snprintf(raw->path, sizeof(raw->path), "%s", path);
-    memcpy(address.sun_path, raw->path, sizeof(address.sun_path));
-    raw->fd = fd;
-    CHECK_MSG(fd >= 0, "socket: %s", strerror(errno));
-    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0)
-        test_fail(__FILE__, __LINE__, "%s: %s", path, strerror(errno));
+    snprintf(raw->path, sizeof(raw->path), "%s/" SERVICE ".sock", test_dir());
+    raw->fd = link;
 }
 
-void raw_connect_to(struct raw *raw, const char *path)
+void raw_connect_to(struct raw *raw, const char *service)
 {
-    connect_fd(raw, socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), path);
-}
-
-void raw_connect_fd(struct raw *raw, int fd)
-{
-    connect_fd(raw, fd, test_path(SERVICE ".sock"));
+    raw_connect_link(raw, raw_link_connect(service));
+    snprintf(raw->path, sizeof(raw->path), "%s/%s.sock", test_dir(), service);
 }
 
 void raw_connect(struct raw *raw)
 {
-    raw_connect_to(raw, test_path(SERVICE ".sock"));
-}
-
-/* The server has closed its end of the socket. */
-static bool hung_up(const struct raw *raw)
-{
-    struct pollfd p = {.fd = raw->fd, .events = POLLRDHUP};
-    return poll(&p, 1, 0) > 0 && p.revents != 0;
+    raw_connect_to(raw, SERVICE);
 }
 
 /* The next message of the region, as take() gives packets. A server that hangs up may have
  * published just before. */
-static long take_region(struct raw *raw, unsigned ms, const struct iovec *pieces, int count)
+static long take_region(struct raw *raw, unsigned ms, const struct raw_piece *pieces, int count)
 {
     const uint64_t end = test_now_ms() + ms;
     for (;;) {
-        const bool over = hung_up(raw);
+        const bool over = raw_link_ended(raw->fd);
         const uint64_t now = test_now_ms();
         const uint64_t left = now < end && !over ? end - now : 0;
         const long n =
@@ -223,37 +202,21 @@ static long take_region(struct raw *raw, unsigned ms, const struct iovec *pieces
     }
 }
 
-/* Waits for something to read; false after the time. */
-static bool readable(const struct raw *raw, unsigned ms)
-{
-    struct pollfd p = {.fd = raw->fd, .events = POLLIN};
-    const uint64_t end = test_now_ms() + ms;
-    for (;;) {
-        const uint64_t now = test_now_ms();
-        const int n = poll(&p, 1, now < end ? (int)(end - now) : 0);
-        if (n > 0)
-            return true;
-        if (n == 0 && now >= end)
-            return false;
-    }
-}
-
 /* One packet into one or two buffers: its length, RAW_EOF, RAW_QUIET. */
 static long take(struct raw *raw, unsigned ms, void *head, size_t head_len, void *rest,
                  size_t rest_len)
 {
-    struct iovec pieces[2] = {{head, head_len}, {rest, rest_len}};
-    struct msghdr m = {.msg_iov = pieces, .msg_iovlen = rest_len ? 2 : 1};
+    const struct raw_piece pieces[2] = {{head, head_len}, {rest, rest_len}};
+    const int count = rest_len ? 2 : 1;
     if (raw->region.map) {
-        const long len = take_region(raw, ms, pieces, (int)m.msg_iovlen);
+        const long len = take_region(raw, ms, pieces, count);
         CHECK_MSG(len <= (long)(head_len + rest_len), "a message is longer than expected");
         return len;
     }
-    if (!readable(raw, ms))
+    if (!raw_link_await(raw->fd, NULL, (int)ms))
         return RAW_QUIET;
-    const ssize_t n = recvmsg(raw->fd, &m, 0);
-    CHECK_MSG(n < 0 || !(m.msg_flags & MSG_TRUNC), "a packet is longer than expected");
-    return n > 0 ? (long)n : RAW_EOF;
+    const long n = raw_link_get(raw->fd, pieces, count);
+    return n > 0 ? n : RAW_EOF;
 }
 
 /* After a good HELLO_ACK. A region can be attached now, unless the server has ended the session
@@ -334,8 +297,8 @@ void raw_open_soon(struct raw *raw)
 void raw_close(struct raw *raw)
 {
     raw_region_close(&raw->region);
-    close(raw->fd);
-    raw->fd = -1;
+    raw_link_close(raw->fd);
+    raw->fd = PIPC_NO_HANDLE;
 }
 
 /* ---- messages ---- */
@@ -362,19 +325,14 @@ static void *unconst(const void *p)
 bool raw_packet(struct raw *raw, const void *head, size_t head_len, const void *payload,
                 size_t payload_len)
 {
-    struct iovec pieces[2] = {{unconst(head), head_len}, {unconst(payload), payload_len}};
-    const struct msghdr m = {.msg_iov = pieces, .msg_iovlen = payload_len ? 2 : 1};
-    ssize_t n = 0;
-    if (raw->region.map) {
-        if (hung_up(raw))
-            return false;
-        raw_region_publish(&raw->region, pieces, (int)m.msg_iovlen);
-        return true;
-    }
-    do {
-        n = sendmsg(raw->fd, &m, MSG_NOSIGNAL);
-    } while (n < 0 && errno == EINTR);
-    return n == (ssize_t)(head_len + payload_len);
+    const struct raw_piece pieces[2] = {{unconst(head), head_len}, {unconst(payload), payload_len}};
+    const int count = payload_len ? 2 : 1;
+    if (!raw->region.map)
+        return raw_link_put(raw->fd, pieces, count);
+    if (raw_link_ended(raw->fd))
+        return false;
+    raw_region_publish(&raw->region, pieces, count);
+    return true;
 }
 
 bool raw_message(struct raw *raw, const struct pipc_header *header, const void *payload)

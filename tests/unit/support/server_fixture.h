@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * For tests of the server: a running server of a scripted message type, and raw clients that write
- * their bytes by hand over real sockets and regions, so that nothing of the library's client side
- * can hide a fault. Both use the data planes of the run (transports.h).
+ * their bytes by hand over real sockets or pipes and regions, so that nothing of the library's
+ * client side can hide a fault. Both use the data planes of the run (transports.h).
  */
 #ifndef PIPC_TESTS_SERVER_FIXTURE_H
 #define PIPC_TESTS_SERVER_FIXTURE_H
@@ -62,9 +62,8 @@ void server_wait_handshakes(const struct hosted *hosted, uint32_t count);
 /* ---- raw clients ---- */
 
 struct raw {
-    int fd;
+    pipc_handle fd;
     struct pipc_hello_ack ack;
-    bool quiet; /* an error of the socket ends nothing */
     char path[108];
     struct raw_region region; /* once one is selected, messages go through it */
 };
@@ -77,9 +76,9 @@ struct raw {
 struct pipc_hello raw_hello(void);
 /* Connected, nothing sent. */
 void raw_connect(struct raw *raw);
-void raw_connect_to(struct raw *raw, const char *path);
-/* The same with a socket that is there already. */
-void raw_connect_fd(struct raw *raw, int fd);
+void raw_connect_to(struct raw *raw, const char *service);
+/* The same with a connection that is there already. */
+void raw_connect_link(struct raw *raw, pipc_handle link);
 /* Sends the HELLO and returns the status of the answer, RAW_EOF when there is none. */
 int raw_shake(struct raw *raw, const struct pipc_hello *hello);
 /* Connected, with a good handshake; fails otherwise. */

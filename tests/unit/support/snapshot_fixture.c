@@ -8,11 +8,11 @@
 
 #include <pipc/codecs/increment.h>
 
+#include "core/base/platform.h"
+
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <time.h>
-#include <unistd.h>
 
 /* ---- the codec that counts ---- */
 
@@ -209,7 +209,7 @@ void snap_payload_free(struct snap_payload *payload)
 
 struct snap_server {
     struct pipc_listener *listener;
-    int stop[2];
+    struct pipci_event stop;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -261,7 +261,7 @@ static bool server_answer(struct snap_server *s, struct pipc_session *session,
     answer.payload = payload.bytes;
     answer.payload_len = status ? 0 : payload.len;
     if (go)
-        go = pipc_session_send(session, &answer, 30000, s->stop[0], NULL) == PIPC_OK;
+        go = pipc_session_send(session, &answer, 30000, s->stop.handle, NULL) == PIPC_OK;
     snap_payload_free(&payload);
     return go;
 }
@@ -273,14 +273,14 @@ static void *server_run(void *arg)
     pipc_result result;
 
     for (;;) {
-        result = pipc_accept(s->listener, 0, s->stop[0], &session, NULL);
+        result = pipc_accept(s->listener, 0, s->stop.handle, &session, NULL);
         if (result == PIPC_ERR_ABORTED)
             return NULL;
         if (result != PIPC_OK)
             continue;
         for (;;) {
             struct pipc_message request = {.size = sizeof(request)};
-            if (pipc_session_receive(session, 0, 0, s->stop[0], &request, NULL) != PIPC_OK ||
+            if (pipc_session_receive(session, 0, 0, s->stop.handle, &request, NULL) != PIPC_OK ||
                 !server_answer(s, session, &request))
                 break;
         }
@@ -299,7 +299,7 @@ struct snap_server *snap_server_start(struct pipc_context *context,
 
     CHECK(s != NULL);
     s->payload = payload_copy(payload);
-    CHECK(pipe(s->stop) == 0);
+    CHECK_OK(pipci_event_init(&s->stop, NULL));
     CHECK(pthread_mutex_init(&s->lock, NULL) == 0 && pthread_cond_init(&s->changed, NULL) == 0);
     CHECK_MSG(pipc_listen(context, test_dir(), SNAP_SERVICE, settings ? settings : &large,
                           &s->listener, &err) == PIPC_OK,
@@ -366,10 +366,10 @@ void snap_server_stop(struct snap_server *s)
     s->stopping = true;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
-    close(s->stop[1]);
+    pipci_event_set(&s->stop);
     pthread_join(s->thread, NULL);
     pipc_listener_close(s->listener);
-    close(s->stop[0]);
+    pipci_event_done(&s->stop);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);
     snap_payload_free(&s->payload);

@@ -8,6 +8,12 @@
  */
 #include "windows/win_service.h"
 
+/* How soon the end of the other side is noticed: slices of 100 ms (docs/level2-typed-api.md), from
+ * the end of its process on. */
+#define NOTICED_MS 200u
+/* The pause of a client whose session broke, before it connects anew. */
+#define PAUSE_MS 150u
+
 enum stage {
     CONNECTED, /* no HELLO has been sent, or none will be answered */
     IDLE,      /* after the handshake */
@@ -190,7 +196,7 @@ static void call(struct pipc_client *client)
 
 struct killing {
     struct other *other;
-    uint64_t killed_ns;
+    uint64_t gone_ns; /* when its process had ended */
 };
 
 /* Kills the server while it is inside the call. */
@@ -199,8 +205,18 @@ static void kill_inside(void *arg)
     struct killing *const k = arg;
 
     CHECK(WaitForSingleObject(k->other->inside, 20000) == WAIT_OBJECT_0);
-    k->killed_ns = np_clock_ns();
     kill_it(k->other);
+    k->gone_ns = np_clock_ns();
+}
+
+/* The caller knows now; not later than that many milliseconds after the end. */
+static void check_noticed(const struct killing *k, HANDLE thread, unsigned limit_ms)
+{
+    const uint64_t now = np_clock_ns();
+
+    np_join(thread);
+    const int64_t ms = (int64_t)(now - k->gone_ns) / (int64_t)PIPC_NS_PER_MS;
+    CHECK_MSG(ms < (int64_t)(limit_ms * test_slow()), "noticed %d ms after the end", (int)ms);
 }
 
 /* One server killed; another one takes its place and the same client goes on. */
@@ -226,11 +242,8 @@ static void server_killed(uint32_t plane, enum stage stage)
             thread = np_thread(kill_inside, &k);
         CHECK(pipc_client_call_increment(client, WIN_HOLD, &got, 20000, NULL) != PIPC_OK);
     }
-    if (thread) {
-        const uint64_t ms = (np_clock_ns() - k.killed_ns) / PIPC_NS_PER_MS;
-        np_join(thread);
-        CHECK_MSG(ms < 1500 * test_slow(), "the death was noticed after %u ms", (unsigned)ms);
-    }
+    if (thread)
+        check_noticed(&k, thread, NOTICED_MS + PAUSE_MS + 50);
     start(&second, "server", plane, IDLE);
     call(client);
     kill_it(&second);
@@ -245,6 +258,32 @@ TEST(win_processes, a_server_killed_at_any_stage_is_noticed_and_its_successor_se
     for (uint32_t plane = 0; plane < WIN_PLANES; plane++)
         for (int stage = CONNECTED; stage < SENDING; stage++)
             server_killed(plane, (enum stage)stage);
+}
+
+TEST(win_processes, a_session_that_waits_is_told_within_two_slices_that_its_server_was_killed)
+{
+    for (uint32_t plane = 0; plane < WIN_PLANES; plane++) {
+        struct pipc_context *const context = win_plane_context(&win_planes[plane]);
+        const uint64_t value = WIN_HOLD;
+        struct pipc_message message = win_request(1, &value, sizeof(value));
+        struct pipc_session *session = NULL;
+        struct other other;
+        struct killing k = {&other, 0};
+        start(&other, "server", plane, IDLE);
+        CHECK_OK(pipc_connect(context, test_dir(), "increment", NULL, 20000, PIPC_NO_HANDLE,
+                              &session, NULL, NULL));
+        CHECK_EQ(win_status(session).selected_profile, win_planes[plane].bit);
+        message.code = PIPC_METHOD_INCREMENT;
+        CHECK_OK(pipc_session_send(session, &message, 20000, PIPC_NO_HANDLE, NULL));
+        const HANDLE thread = np_thread(kill_inside, &k);
+        message = (struct pipc_message){.size = sizeof(message)};
+        CHECK_RESULT(pipc_session_receive(session, 20000, 0, PIPC_NO_HANDLE, &message, NULL),
+                     PIPC_ERR_DISCONNECTED);
+        check_noticed(&k, thread, NOTICED_MS);
+        pipc_session_close(session);
+        forget(&other);
+        CHECK_OK(pipc_close(context));
+    }
 }
 
 static uint32_t sessions(const struct pipc_server *server)
@@ -272,7 +311,8 @@ static void clients_killed(uint32_t plane, enum stage stage, unsigned count)
         start(&other, "client", plane, stage);
         kill_it(&other);
         forget(&other);
-        test_wait_until(is_empty, servers.increment, 3000, "the slot of a killed client is free");
+        test_wait_until(is_empty, servers.increment, NOTICED_MS,
+                        "the slot of a killed client is free");
     }
     CHECK_OK(pipc_client_create(servers.context, test_dir(), "increment", NULL, &client, NULL));
     call(client);

@@ -167,7 +167,7 @@ struct run {
 static void child_run(const struct options *o, const char *id, const char *dir,
                       struct kit_outcome *ret_outcome)
 {
-    const char *words[24];
+    const char *words[24 + 2 * OPTION_TEXTS];
     size_t count = 0;
     const struct {
         const char *name, *value;
@@ -186,6 +186,10 @@ static void child_run(const struct options *o, const char *id, const char *dir,
             words[count++] = taken[i].name;
             words[count++] = taken[i].value;
         }
+    }
+    for (uint32_t i = 0; i < o->module_options.count; i++) {
+        words[count++] = "--option";
+        words[count++] = o->module_options.at[i];
     }
     words[count] = NULL;
     if (!kit_process_run((char *const *)(uintptr_t)words, o->limit_s ? o->limit_s : LIMIT_DEFAULT_S,

@@ -134,11 +134,29 @@ struct pipc_wait kit_wait_now(void)
 
 /* ---- pairs ---- */
 
+static uint32_t lowest(uint32_t bits)
+{
+    return bits & (~bits + 1);
+}
+
 uint32_t kit_bit(const struct kit_rig *rig)
 {
     const uint32_t bits = rig->m.ops.profile_bits;
 
-    return bits ? bits & (~bits + 1) : UINT32_C(1) << 16;
+    if (rig->bit)
+        return rig->bit;
+    return bits ? lowest(bits) : UINT32_C(1) << 16;
+}
+
+/* An option of the module may leave out some of its bits: the first connection says which. */
+static void bit_learn(struct kit_rig *rig, uint32_t role, const struct pipc_carrier *carrier)
+{
+    struct pipc_usable usable = {.size = sizeof(usable)};
+    const uint32_t bits = rig->m.ops.profile_bits;
+
+    if (rig->bit == 0 &&
+        rig->m.ops.usable(rig->m.self, role, &rig->endpoint, carrier, 7, bits, &usable) == PIPC_OK)
+        rig->bit = lowest(usable.bits & bits);
 }
 
 struct pipc_upgrade_request kit_request(const struct kit_rig *rig, uint64_t session)
@@ -168,6 +186,7 @@ void kit_half_connect(struct kit_rig *rig, struct kit_pair *pair)
     KIT_CHECK_MSG(r == PIPC_OK, "connect: %s (%s)", pipc_result_name(r), rig->err.text);
     if (rig->upgrade) {
         pair->client_carrier = carrier_made(rig, pair->client);
+        bit_learn(rig, PIPC_ROLE_CLIENT, &pair->client_carrier);
         pair->client = NULL;
     }
 }
@@ -182,6 +201,7 @@ void kit_half_accept(struct kit_rig *rig, struct kit_pair *pair)
     KIT_CHECK_MSG(r == PIPC_OK, "accept: %s (%s)", pipc_result_name(r), rig->err.text);
     if (rig->upgrade) {
         pair->server_carrier = carrier_made(rig, pair->server);
+        bit_learn(rig, PIPC_ROLE_SERVER, &pair->server_carrier);
         pair->server = NULL;
     }
 }

@@ -37,6 +37,7 @@ struct kit_rig {
     struct pipc_endpoint endpoint;
     void *listener; /* of the module, or of the carrier; NULL: none */
     uint64_t session;
+    uint32_t bit; /* see kit_bit; 0: no connection has told it yet */
     struct pipc_error err;
 };
 
@@ -70,7 +71,8 @@ void kit_half_close_client(struct kit_rig *rig, struct kit_pair *pair, uint32_t 
 void kit_half_close_server(struct kit_rig *rig, struct kit_pair *pair, uint32_t flags);
 void kit_pair_close(struct kit_rig *rig, struct kit_pair *pair);
 struct pipc_upgrade_request kit_request(const struct kit_rig *rig, uint64_t session);
-/* The lowest profile bit of the module, or the first one free for assignment. */
+/* The lowest profile bit that the module has on a connection, or, before there was one, that it
+ * declares, or the first one free for assignment. */
 uint32_t kit_bit(const struct kit_rig *rig);
 
 struct pipc_wait kit_wait(int ms); /* from now */

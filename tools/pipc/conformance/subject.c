@@ -8,6 +8,7 @@
 #include "../system.h"
 #include "kit.h"
 
+#include "values.h"
 #include "wrapped.h"
 
 #include <string.h>
@@ -74,6 +75,21 @@ static int builtin_judge(const struct options *o, struct pipc_context *context)
     return -1;
 }
 
+/* Keys and values are judged as those of any configuration. */
+static pipc_result options_configure(const struct option_texts *texts, const char *section,
+                                     struct pipc_config *config, struct pipc_error *err)
+{
+    pipc_result r = PIPC_OK;
+    char key[64];
+
+    for (uint32_t i = 0; r == PIPC_OK && i < texts->count; i++) {
+        const char *const text = texts->at[i], *const mark = strchr(text, '=');
+        snprintf(key, sizeof(key), "%.*s", mark ? (int)(mark - text) : 0, text);
+        r = pipc_config_set(config, section, key, mark ? mark + 1 : "", err);
+    }
+    return r;
+}
+
 static pipc_result configure(const struct options *o, struct pipc_config *config,
                              struct pipc_error *err)
 {
@@ -86,6 +102,8 @@ static pipc_result configure(const struct options *o, struct pipc_config *config
         r = pipc_config_set(config, section, "file", found.file, err);
     if (r == PIPC_OK && found.wrapper && o->wraps)
         r = pipc_config_set(config, section, "wraps", o->wraps, err);
+    if (r == PIPC_OK)
+        r = options_configure(&o->module_options, section, config, err);
     /* The whole permission: nothing else may serve in the module's place. */
     if (r == PIPC_OK)
         r = pipc_config_set(config, "pipc", transport ? "transports" : "codecs", found.name, err);
@@ -137,6 +155,10 @@ int kit_subject_open(const struct options *o, struct kit_subject *ret_subject)
     (void)pipc_close(look);
     if (code < 0 && o->wraps && !found.wrapper)
         code = refuse(o, "--wraps: %s is no wrapper", found.name);
+    for (uint32_t i = 0; code < 0 && i < o->module_options.count; i++) {
+        if (!strchr(o->module_options.at[i], '='))
+            code = refuse(o, "--option '%s': expected KEY=VALUE", o->module_options.at[i]);
+    }
     if (code >= 0)
         return code;
     *ret_subject = (struct kit_subject){.options = o, .file = found.file[0] ? found.file : NULL};
@@ -146,7 +168,7 @@ int kit_subject_open(const struct options *o, struct kit_subject *ret_subject)
         (void)pipc_close(ret_subject->context);
         return refuse(o, "%s: it is not among the modules of its context", found.name);
     }
-    ret_subject->module = info.module;
+    ret_subject->module = kit_values_given(info.module, &o->module_options);
     return wrapper_join(o, ret_subject);
 }
 

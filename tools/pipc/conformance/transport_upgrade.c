@@ -46,10 +46,11 @@ static pipc_result attach(struct kit_rig *rig, struct kit_pair *pair,
 static void usable(struct kit *kit)
 {
     struct kit_rig *const rig = kit_rig_open(kit);
-    const uint32_t roles[] = {PIPC_ROLE_CLIENT, PIPC_ROLE_SERVER}, bit = kit_bit(rig);
+    const uint32_t roles[] = {PIPC_ROLE_CLIENT, PIPC_ROLE_SERVER};
     struct kit_pair pair;
 
     carriers_open(rig, &pair);
+    const uint32_t bit = kit_bit(rig);
     for (size_t i = 0; i < 2; i++) {
         const struct pipc_carrier *const carrier =
             roles[i] == PIPC_ROLE_CLIENT ? &pair.client_carrier : &pair.server_carrier;

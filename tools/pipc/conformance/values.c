@@ -84,3 +84,24 @@ void kit_values_default(const struct pipc_module *module, struct pipc_option_val
             value_of(option, &ret_values[i]);
     }
 }
+
+const struct pipc_module *kit_values_given(const struct pipc_module *module,
+                                           const struct option_texts *texts)
+{
+    static struct pipc_option options[KIT_VALUES_MAX];
+    static struct pipc_module given;
+
+    if (texts->count == 0 || module->option_count > KIT_VALUES_MAX)
+        return module;
+    given = *module;
+    given.options = options;
+    for (uint32_t i = 0; i < module->option_count; i++) {
+        const size_t len = strlen(module->options[i].key);
+        options[i] = module->options[i];
+        for (uint32_t t = 0; t < texts->count; t++) {
+            if (strncmp(texts->at[t], options[i].key, len) == 0 && texts->at[t][len] == '=')
+                options[i].default_text = texts->at[t] + len + 1;
+        }
+    }
+    return &given;
+}

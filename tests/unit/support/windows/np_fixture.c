@@ -269,7 +269,7 @@ bool np_signalled(HANDLE handle, DWORD ms)
 
 const char *np_pipe_name(const char *service)
 {
-    static char name[PIPC_NP_NAME_MAX + 1];
+    static _Thread_local char name[PIPC_NP_NAME_MAX + 1];
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
     for (const char *at = test_dir(); *at; at++)

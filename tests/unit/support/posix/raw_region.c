@@ -2,7 +2,7 @@
  *
  * A region of shared memory by hand.
  */
-#include "raw_region.h"
+#include "../raw_region.h"
 
 #include "test.h"
 
@@ -118,16 +118,16 @@ static void announce(struct raw_side *side, uint32_t len)
     wake(side);
 }
 
-void raw_region_publish(struct raw_region *r, const struct iovec *pieces, int count)
+void raw_region_publish(struct raw_region *r, const struct raw_piece *pieces, int count)
 {
     size_t len = 0;
 
     for (int i = 0; i < count; i++) {
         const size_t room = len < r->out.capacity ? r->out.capacity - len : 0;
-        const size_t part = pieces[i].iov_len < room ? pieces[i].iov_len : room;
+        const size_t part = pieces[i].len < room ? pieces[i].len : room;
         if (part)
-            memcpy(r->out.area + len, pieces[i].iov_base, part);
-        len += pieces[i].iov_len;
+            memcpy(r->out.area + len, pieces[i].bytes, part);
+        len += pieces[i].len;
     }
     announce(&r->out, (uint32_t)len);
 }
@@ -154,7 +154,7 @@ static bool await(const struct raw_side *side, unsigned ms)
     }
 }
 
-long raw_region_take(struct raw_region *r, unsigned ms, const struct iovec *pieces, int count)
+long raw_region_take(struct raw_region *r, unsigned ms, const struct raw_piece *pieces, int count)
 {
     if (!await(&r->in, ms))
         return RAW_REGION_QUIET;
@@ -166,8 +166,8 @@ long raw_region_take(struct raw_region *r, unsigned ms, const struct iovec *piec
     CHECK_MSG(len <= r->in.capacity, "a message of %u bytes in an area of %u", len, r->in.capacity);
     size_t at = 0;
     for (int i = 0; i < count && at < len; i++) {
-        const size_t part = pieces[i].iov_len < len - at ? pieces[i].iov_len : len - at;
-        memcpy(pieces[i].iov_base, r->in.area + at, part);
+        const size_t part = pieces[i].len < len - at ? pieces[i].len : len - at;
+        memcpy(pieces[i].bytes, r->in.area + at, part);
         at += part;
     }
     return (long)len;
