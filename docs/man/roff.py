@@ -21,7 +21,8 @@ def bold(text):
 
 
 def head(name, section, version, date):
-    return [f'.TH {name} {section} {date} "plugin\\-ipc {version}" "plugin\\-ipc"', '.ad l']
+    # One long page on terminals: no row of a table may fall on the end of one.
+    return [f'.TH {name} {section} {date} "plugin\\-ipc {version}" "plugin\\-ipc"', '.if n .pl 9000v', '.ad l']
 
 
 def flow(text):
