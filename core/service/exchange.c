@@ -259,7 +259,7 @@ static enum pipci_class exchange_interrupted(struct pipc_client *client,
                                              const struct pipc_wait *wait)
 {
     struct pipc_wait bare = *wait;
-    enum pipci_class class = PIPCI_CLASS_TERMINAL;
+    enum pipci_class class;
 
     bare.abort = PIPC_NO_HANDLE;
     __atomic_store_n(&client->inside, 1, __ATOMIC_SEQ_CST);
