@@ -8,10 +8,14 @@
  */
 #include "server.h"
 
+/* An idle session has 100 ms to see stop. */
+#define STOP_SLACK_MS 80u
+
 /* The wait for the first packet of a request ends at stop. */
 static pipc_result receive(struct pipci_worker *worker, struct pipc_message *ret_request)
 {
-    const struct pipc_wait wait = pipci_wait_event(PIPC_NEVER, &worker->server->stop);
+    struct pipc_wait wait = pipci_wait_event(PIPC_NEVER, &worker->server->stop);
+    wait.abort_slack_ms = STOP_SLACK_MS;
     ret_request->size = sizeof(*ret_request);
     return pipci_session_receive_begun(worker->session, &wait, worker->server->io_timeout_ms,
                                        ret_request, NULL);
