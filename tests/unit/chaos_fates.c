@@ -132,7 +132,7 @@ TEST(chaos_fates, packets_arrive_in_part)
 TEST(chaos_fates, part_of_a_packet_ends_inside_any_piece)
 {
     struct wrapper_fixture f;
-    const struct pipc_wait wait = uds_wait(5000);
+    const struct pipc_wait wait = uds_wait(TEST_LONG);
     char bytes[] = "0123456789", got[16];
     const struct pipc_piece pieces[3] = {{bytes, 4}, {bytes + 4, 0}, {bytes + 4, 6}};
     struct pipc_received received;
@@ -155,7 +155,7 @@ static void begin_failing(struct wrapper_fixture *f)
 {
     const struct pipc_endpoint endpoint = {
         .size = sizeof(endpoint), .run_dir = test_dir(), .service = "a"};
-    const struct pipc_wait wait = uds_wait(5000);
+    const struct pipc_wait wait = uds_wait(TEST_LONG);
     void *listener;
 
     begin(f, PIPC_CHAOS_OPTION_FAIL, 300);
@@ -304,7 +304,7 @@ TEST(chaos_fates, instance_needs_its_options_memory_and_the_wrapped_transport)
     struct wrapper_fixture f;
     const struct pipc_endpoint nobody = {
         .size = sizeof(nobody), .run_dir = test_dir(), .service = "nobody"};
-    const struct pipc_wait wait = uds_wait(1000);
+    const struct pipc_wait wait = uds_wait(TEST_LONG);
     void *out = NULL, *listener;
 
     begin(&f, PIPC_CHAOS_OPTION_SEED, 0);

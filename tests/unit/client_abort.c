@@ -61,7 +61,7 @@ static void check_prompt(struct aborter *a)
     const uint64_t now = test_now_ms();
 
     pthread_join(a->thread, NULL);
-    CHECK_MSG(now - a->at <= 200 * test_slow(), "the abort took %u ms", (unsigned)(now - a->at));
+    CHECK_MSG(now - a->at <= test_limit(200), "the abort took %u ms", (unsigned)(now - a->at));
 }
 
 static void aborted_call(const struct script_conn *plan, const struct script_conn *then,
@@ -126,7 +126,7 @@ TEST(client_abort, wakes_a_call_in_the_drain_pause)
 {
     static const struct script_conn plan = {.answer_count = 1, .answers = {{.what = SCRIPT_CLOSE}}};
     struct aborter a = {.requests = 1, .pause_ms = 20};
-    aborted_call(&plan, NULL, &a, 5000);
+    aborted_call(&plan, NULL, &a, TEST_LONG);
 }
 
 TEST(client_abort, wakes_a_call_in_a_reconnect)

@@ -315,7 +315,7 @@ TEST(client_config, structure_wins_over_the_section)
     CHECK_EQ(client->lookup_items, 9);
     CHECK_EQ(client->lookup_subcalls, 10);
     CHECK_EQ(client->lookup_bytes, 11);
-    CHECK_OK(pipc_client_refresh_timeout(client, 1000, NULL, NULL));
+    CHECK_OK(pipc_client_refresh_timeout(client, TEST_LONG, NULL, NULL));
     const struct pipc_hello hello = script_hello_at(script, 0);
     CHECK_EQ(hello.max_request_payload_bytes, 1);
     CHECK_EQ(hello.max_request_batch_items, 2);

@@ -201,14 +201,17 @@ TEST(client_upgrade, region_missing_for_ever_gives_the_baseline_for_good)
 TEST(client_upgrade, failure_of_its_own_is_withdrawn_for_a_time)
 {
     struct pipc_client *client = begin("fast,mem");
-    const uint32_t ms = 80 * test_slow();
+    const uint32_t ms = 300;
+    const uint64_t start = test_now_ms();
     fail_attach(PIPC_ERR_REGION_OPEN, FAST_BITS, ms);
     CHECK_OK(pipc_client_refresh_timeout(client, 0, NULL, NULL));
     check_profile(client, false);
     const struct pipc_client_status status = script_status(client);
-    CHECK_EQ(status.withdrawn_profiles, FAST_BITS);
-    CHECK(status.withdrawn_for_ms > 0 && status.withdrawn_for_ms <= ms);
-    CHECK_STR(status.withdrawn_why, "cannot map it");
+    if (test_now_ms() - start < ms) { /* or the time may be over on a busy machine */
+        CHECK_EQ(status.withdrawn_profiles, FAST_BITS);
+        CHECK(status.withdrawn_for_ms > 0 && status.withdrawn_for_ms <= ms);
+        CHECK_STR(status.withdrawn_why, "cannot map it");
+    }
     while (script_status(client).withdrawn_profiles)
         usleep(2000);
     CHECK_STR(script_status(client).withdrawn_why, "");
@@ -266,10 +269,14 @@ TEST(client_upgrade, without_a_baseline_in_the_list_none_is_offered)
 TEST(client_upgrade, without_a_baseline_a_failure_of_its_own_is_tried_again_later)
 {
     struct pipc_client *client = begin("fast");
-    fail_attach(PIPC_ERR_REGION_OPEN, FAST_BITS, 60);
+    const uint64_t start = test_now_ms();
+    fail_attach(PIPC_ERR_REGION_OPEN, FAST_BITS, 200);
     CHECK_RESULT(pipc_client_refresh_timeout(client, 0, NULL, NULL), PIPC_ERR_REGION_OPEN);
-    CHECK_RESULT(pipc_client_refresh_timeout(client, 0, NULL, NULL), PIPC_ERR_REGION_OPEN);
-    CHECK_EQ(session_control.attaches, 1);
+    const pipc_result again = pipc_client_refresh_timeout(client, 0, NULL, NULL);
+    if (test_now_ms() - start < 200) { /* or the time may be over on a busy machine */
+        CHECK_RESULT(again, PIPC_ERR_REGION_OPEN);
+        CHECK_EQ(session_control.attaches, 1);
+    }
     while (script_status(client).withdrawn_profiles)
         usleep(2000);
     CHECK_OK(pipc_client_refresh_timeout(client, 0, NULL, NULL));
@@ -299,7 +306,7 @@ TEST(client_upgrade, endless_attach_ends_with_the_time_of_refresh)
     const uint64_t start = test_now_ms();
     CHECK_RESULT(pipc_client_refresh_timeout(client, 150, NULL, NULL), PIPC_ERR_TIMEOUT);
     const uint64_t took = test_now_ms() - start;
-    CHECK_MSG(took >= 140 && took <= 350 * test_slow(), "took %u ms", (unsigned)took);
+    CHECK_MSG(took >= 140 && took <= test_limit(350), "took %u ms", (unsigned)took);
     CHECK_EQ(script_status(client).state, PIPC_CLIENT_DISCONNECTED);
     /* the caller's time was over, the data plane has not failed */
     CHECK_EQ(script_status(client).withdrawn_profiles, 0);
@@ -327,7 +334,7 @@ TEST(client_upgrade, abort_wakes_a_call_that_waits_on_it)
     CHECK(pthread_create(&thread, NULL, abort_later, client) == 0);
     const uint64_t start = test_now_ms();
     CHECK_RESULT(call(client, &value, 0), PIPC_ERR_ABORTED);
-    CHECK(test_now_ms() - start <= 220 * test_slow());
+    CHECK(test_now_ms() - start <= test_limit(220));
     CHECK_EQ(script_status(client).state, PIPC_CLIENT_BROKEN);
     CHECK_EQ(value, 0);
     pthread_join(thread, NULL);
@@ -342,7 +349,7 @@ TEST(client_upgrade, server_lost_while_a_call_waits_is_noticed_and_the_retry_suc
     CHECK_OK(pipc_client_refresh_timeout(client, 0, NULL, NULL));
     const uint64_t start = test_now_ms();
     CHECK_OK(call(client, &value, 0));
-    CHECK(test_now_ms() - start <= 200 * test_slow());
+    CHECK(test_now_ms() - start <= test_limit(200));
     CHECK_EQ(value, 2);
     CHECK_EQ(script_status(client).reconnect_count, 1);
     check_profile(client, true);

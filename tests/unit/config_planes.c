@@ -107,12 +107,12 @@ static void pair_exchange(struct pair *p)
                              .payload = "question",
                              .payload_len = 8};
 
-    CHECK_OK(pipc_session_send(p->client.session, &m, 5000, PIPC_NO_HANDLE, NULL));
-    CHECK_OK(pipc_session_receive(p->server.session, 5000, 0, PIPC_NO_HANDLE, &m, NULL));
+    CHECK_OK(pipc_session_send(p->client.session, &m, TEST_LONG, PIPC_NO_HANDLE, NULL));
+    CHECK_OK(pipc_session_receive(p->server.session, TEST_LONG, 0, PIPC_NO_HANDLE, &m, NULL));
     CHECK_MEM(m.payload, "question", 8);
     m.kind = PIPC_KIND_RESPONSE;
-    CHECK_OK(pipc_session_send(p->server.session, &m, 5000, PIPC_NO_HANDLE, NULL));
-    CHECK_OK(pipc_session_receive(p->client.session, 5000, 0, PIPC_NO_HANDLE, &m, NULL));
+    CHECK_OK(pipc_session_send(p->server.session, &m, TEST_LONG, PIPC_NO_HANDLE, NULL));
+    CHECK_OK(pipc_session_receive(p->client.session, TEST_LONG, 0, PIPC_NO_HANDLE, &m, NULL));
     CHECK_MEM(m.payload, "question", 8);
 }
 
@@ -250,12 +250,13 @@ TEST(config_planes, a_second_request_is_refused_until_the_first_is_answered)
 
     need_both();
     pair_open(&p, "shm", "shm");
-    CHECK_OK(pipc_session_send(p.client.session, &m, 1000, PIPC_NO_HANDLE, NULL));
+    CHECK_OK(pipc_session_send(p.client.session, &m, TEST_LONG, PIPC_NO_HANDLE, NULL));
     m.message_id = 2;
     for (int i = 0; i < 2; i++) {
         struct pipc_message none = {.size = sizeof(none)};
-        CHECK_RESULT(pipc_session_send(p.client.session, &m, 1000, PIPC_NO_HANDLE, &p.client.err),
-                     PIPC_ERR_LIMIT_EXCEEDED);
+        CHECK_RESULT(
+            pipc_session_send(p.client.session, &m, TEST_LONG, PIPC_NO_HANDLE, &p.client.err),
+            PIPC_ERR_LIMIT_EXCEEDED);
         CHECK(p.client.err.text[0] != 0);
         /* also after a timeout */
         CHECK_RESULT(
@@ -263,13 +264,14 @@ TEST(config_planes, a_second_request_is_refused_until_the_first_is_answered)
             PIPC_ERR_TIMEOUT);
     }
     struct pipc_message got = {.size = sizeof(got)};
-    CHECK_OK(pipc_session_receive(p.server.session, 1000, 0, PIPC_NO_HANDLE, &got, NULL));
+    CHECK_OK(pipc_session_receive(p.server.session, TEST_LONG, 0, PIPC_NO_HANDLE, &got, NULL));
     CHECK_EQ(got.message_id, 1);
     got.kind = PIPC_KIND_RESPONSE;
-    CHECK_OK(pipc_session_send(p.server.session, &got, 1000, PIPC_NO_HANDLE, NULL));
-    CHECK_RESULT(pipc_session_send(p.server.session, &got, 1000, PIPC_NO_HANDLE, &p.server.err),
-                 PIPC_ERR_BAD_PARAM);
-    CHECK_OK(pipc_session_receive(p.client.session, 1000, 0, PIPC_NO_HANDLE, &got, NULL));
-    CHECK_OK(pipc_session_send(p.client.session, &m, 1000, PIPC_NO_HANDLE, NULL));
+    CHECK_OK(pipc_session_send(p.server.session, &got, TEST_LONG, PIPC_NO_HANDLE, NULL));
+    CHECK_RESULT(
+        pipc_session_send(p.server.session, &got, TEST_LONG, PIPC_NO_HANDLE, &p.server.err),
+        PIPC_ERR_BAD_PARAM);
+    CHECK_OK(pipc_session_receive(p.client.session, TEST_LONG, 0, PIPC_NO_HANDLE, &got, NULL));
+    CHECK_OK(pipc_session_send(p.client.session, &m, TEST_LONG, PIPC_NO_HANDLE, NULL));
     pair_close(&p);
 }

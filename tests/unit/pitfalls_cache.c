@@ -42,7 +42,7 @@ TEST(pitfalls_cache, a_guard_that_is_held_delays_no_refresh)
         worst = now_us() - begin > worst ? now_us() - begin : worst;
         refreshes++;
     }
-    CHECK_MSG(worst < 500000 * test_slow(), "a refresh took %u us", (unsigned)worst);
+    CHECK_MSG(worst < test_limit(500) * 1000, "a refresh took %u us", (unsigned)worst);
     CHECK_EQ(snap_status(cache).cache.refresh_success_count, refreshes + 1);
     CHECK_EQ(pipc_cache_count(&guard), 100);
     pipc_cache_read_unlock(&guard);
@@ -104,13 +104,13 @@ TEST(pitfalls_cache, status_is_there_at_once_while_the_provider_is_stopped)
         CHECK_EQ(pipc_cache_ready(cache), 1);
         const uint64_t took = now_us() - before;
         best = took < best ? took : best;
-        CHECK_MSG(took < 200000 * test_slow(), "took %u us", (unsigned)took);
+        CHECK_MSG(took < test_limit(200) * 1000, "took %u us", (unsigned)took);
     }
     /* A single one may lose the processor; none waits. */
     CHECK_MSG(best < 1000 * test_slow(), "the quickest took %u us", (unsigned)best);
     CHECK(pthread_join(thread, NULL) == 0);
     const uint64_t took = test_now_ms() - begin;
-    CHECK_MSG(took >= 450 && took <= 700 * test_slow(), "the refresh took %u ms", (unsigned)took);
+    CHECK_MSG(took >= 450 && took <= test_limit(700), "the refresh took %u ms", (unsigned)took);
     snap_check_found(cache, 1, "one", "/one");
     CHECK(kill(pid, SIGKILL) == 0);
     CHECK(waitpid(pid, &status, 0) == pid);
@@ -142,7 +142,7 @@ TEST(pitfalls_cache, a_hundred_thousand_colliding_names_are_built_and_found_quic
     struct pipc_cache_guard guard;
     begin = test_now_ms();
     snap_must_refresh(cache);
-    CHECK_MSG(test_now_ms() - begin < 2000 * test_slow(), "the refresh took %u ms",
+    CHECK_MSG(test_now_ms() - begin < test_limit(2000), "the refresh took %u ms",
               (unsigned)(test_now_ms() - begin));
     begin = test_now_ms();
     CHECK(pipc_cache_read_lock(cache, &guard));
@@ -151,7 +151,7 @@ TEST(pitfalls_cache, a_hundred_thousand_colliding_names_are_built_and_found_quic
         CHECK(pipc_cgroups_cache_get(&guard, 0x80000000u, items[i].name) ==
               pipc_cgroups_cache_at(&guard, i));
     CHECK(pipc_cgroups_cache_get(&guard, 0x80000000u, "not there") == NULL);
-    CHECK_MSG(test_now_ms() - begin < 2000 * test_slow(), "finding all took %u ms",
+    CHECK_MSG(test_now_ms() - begin < test_limit(2000), "finding all took %u ms",
               (unsigned)(test_now_ms() - begin));
     pipc_cache_read_unlock(&guard);
     pipc_cache_destroy(cache);

@@ -108,8 +108,20 @@ static void check_took(uint64_t begin, uint64_t ms, const char *what)
 {
     const uint64_t took = test_now_ms() - begin;
 
-    CHECK_MSG(took + 1 >= ms && took < ms + 300 * test_slow(), "%s of %u ms took %u ms", what,
+    CHECK_MSG(took + 1 >= ms && took < ms + test_limit(300), "%s of %u ms took %u ms", what,
               (unsigned)ms, (unsigned)took);
+}
+
+/* A call of `ms` whose answer comes after `answer_ms`. A caller that the machine let stand still
+ * for so long may find the answer there. */
+static void call_times_out(struct pipc_client *client, uint64_t answer_ms, uint32_t ms)
+{
+    const uint64_t begin = test_now_ms();
+    uint64_t value = 0;
+    const pipc_result result = pipc_client_call_increment(client, answer_ms, &value, ms, NULL);
+
+    if (result != PIPC_OK || test_now_ms() - begin < answer_ms)
+        CHECK_RESULT(result, PIPC_ERR_TIMEOUT);
 }
 
 TEST(pitfalls_clock, steps_of_an_hour_neither_shorten_nor_prolong_a_wait)
@@ -135,7 +147,7 @@ TEST(pitfalls_clock, steps_of_an_hour_neither_shorten_nor_prolong_a_wait)
     CHECK(before.tv_sec - wall.tv_sec >= 3590); /* the step is seen at all */
     CHECK(pthread_create(&stepper, NULL, step, NULL) == 0);
     begin = test_now_ms();
-    CHECK_RESULT(pipc_client_call_increment(client, ms * 3, &value, ms, NULL), PIPC_ERR_TIMEOUT);
+    call_times_out(client, ms * 3, ms);
     check_took(begin, ms, "a call");
     begin = test_now_ms();
     CHECK_RESULT(pipc_accept(listener, ms, PIPC_NO_HANDLE, &session, NULL), PIPC_ERR_TIMEOUT);
@@ -146,10 +158,10 @@ TEST(pitfalls_clock, steps_of_an_hour_neither_shorten_nor_prolong_a_wait)
     CHECK_OK(pipc_client_refresh_timeout(client, 0, NULL, NULL));
     CHECK_OK(pipc_client_call_increment(client, 20, &value, 0, NULL));
     /* A callback that goes on is waited for, which no clock of the wall may end. */
-    CHECK_RESULT(pipc_client_call_increment(client, ms, &value, 20, NULL), PIPC_ERR_TIMEOUT);
+    call_times_out(client, ms, 20);
     begin = test_now_ms();
     CHECK_OK(pipc_server_drain(s.server, 10000, &clean));
-    CHECK(test_now_ms() - begin < ms + 500 * test_slow());
+    CHECK(test_now_ms() - begin < ms + test_limit(500));
     __atomic_store_n(&stop_stepping, true, __ATOMIC_RELAXED);
     CHECK(pthread_join(stepper, NULL) == 0);
     pipc_client_destroy(client);
@@ -200,14 +212,13 @@ TEST(pitfalls_clock, a_storm_of_signals_does_not_move_a_deadline)
     const struct sigaction action = {.sa_handler = on_alarm};
     const struct itimerval storm = {{0, 1000}, {0, 1000}}, calm = {{0, 0}, {0, 0}};
     struct service s;
-    uint64_t value;
 
     CHECK(sigaction(SIGALRM, &action, NULL) == 0);
     service_start(&s);
     struct pipc_client *client = script_ready(s.context, NULL, true);
     CHECK(setitimer(ITIMER_REAL, &storm, NULL) == 0);
     const uint64_t begin = test_now_ms();
-    CHECK_RESULT(pipc_client_call_increment(client, 400, &value, 200, NULL), PIPC_ERR_TIMEOUT);
+    call_times_out(client, 400, 200);
     check_took(begin, 200, "a call");
     CHECK(setitimer(ITIMER_REAL, &calm, NULL) == 0);
     pipc_client_destroy(client);
@@ -216,7 +227,7 @@ TEST(pitfalls_clock, a_storm_of_signals_does_not_move_a_deadline)
 
 /* ---- F6 ---- */
 
-static const uint32_t odd_ms[] = {0, 999, 1000, 1001, UINT32_MAX};
+static const uint32_t odd_ms[] = {0, 59999, 60000, 60001, UINT32_MAX};
 
 TEST(pitfalls_clock, odd_timeouts_wait_for_what_comes_soon_in_every_wait)
 {
@@ -291,13 +302,13 @@ TEST(pitfalls_clock, one_millisecond_is_a_millisecond_in_every_wait)
     struct pipc_listener *listener = NULL;
     struct pipc_session *session = NULL;
     struct pipc_handshake *handshake = NULL;
-    uint64_t value, begin;
+    uint64_t begin;
 
     service_start(&s);
     CHECK_OK(pipc_listen(s.context, test_dir(), "mute", NULL, &listener, NULL));
     struct pipc_client *client = script_ready(s.context, NULL, true);
     begin = test_now_ms();
-    CHECK_RESULT(pipc_client_call_increment(client, 150, &value, 1, NULL), PIPC_ERR_TIMEOUT);
+    call_times_out(client, 150, 1);
     check_took(begin, 1, "a call");
     begin = test_now_ms();
     CHECK_RESULT(pipc_accept(listener, 1, PIPC_NO_HANDLE, &session, NULL), PIPC_ERR_TIMEOUT);
@@ -308,12 +319,17 @@ TEST(pitfalls_clock, one_millisecond_is_a_millisecond_in_every_wait)
         PIPC_ERR_TIMEOUT);
     check_took(begin, 1, "a connect");
     begin = test_now_ms();
-    CHECK_OK(pipc_accept_begin(listener, PIPC_NOW, PIPC_NO_HANDLE, &handshake, NULL));
-    CHECK_RESULT(pipc_handshake_run(&handshake, NULL, PIPC_NOW, PIPC_NO_HANDLE, &session, NULL),
-                 PIPC_ERR_SEND); /* its HELLO is there, and nobody for the answer */
+    /* Its HELLO is there, and nobody for the answer; where the machine stood still for its
+     * millisecond it has sent none, or did not even come. */
+    if (pipc_accept_begin(listener, PIPC_NOW, PIPC_NO_HANDLE, &handshake, NULL) == PIPC_OK) {
+        const pipc_result result =
+            pipc_handshake_run(&handshake, NULL, PIPC_NOW, PIPC_NO_HANDLE, &session, NULL);
+        CHECK_MSG(result == PIPC_ERR_SEND || result == PIPC_ERR_DISCONNECTED, "%s",
+                  pipc_result_name(result));
+    }
     CHECK_RESULT(pipc_accept_begin(listener, PIPC_NOW, PIPC_NO_HANDLE, &handshake, NULL),
                  PIPC_ERR_TIMEOUT);
-    CHECK(test_now_ms() - begin < 100 * test_slow());
+    CHECK(test_now_ms() - begin < test_limit(100));
     pipc_client_destroy(client);
     pipc_listener_close(listener);
     service_stop(&s);

@@ -37,15 +37,23 @@ TEST(server_hostile, a_silent_client_is_closed_at_the_handshake_deadline)
     struct hosted hosted;
     struct raw silent;
     struct pipc_server_config config = server_config();
+    const struct pipc_hello hello = raw_hello();
+    struct raw other;
+    uint64_t tries = 0;
     config.handshake_timeout_ms = 200;
     server_start(&hosted, NULL, "scripted", NULL, 1, &config);
     const uint64_t start = test_now_ms();
     raw_connect(&silent);
-    raw_expect_new_client(1000);
+    /* The same time is given to this one, which a busy machine may let stand still. */
+    while (raw_try(&other, &hello) != 0 && tries < 5)
+        tries++;
+    CHECK(tries < 5);
+    raw_expect_service(&other);
+    raw_close(&other);
     raw_expect_eof(&silent);
     CHECK(test_now_ms() - start >= 199);
-    CHECK(test_now_ms() - start <= 1000 * test_slow());
-    EXPECT_COUNT(&hosted, rejected_timeout, 1);
+    CHECK(test_now_ms() - start <= test_limit(1000));
+    EXPECT_COUNT(&hosted, rejected_timeout, tries + 1);
     server_wait_handshakes(&hosted, 0);
     raw_close(&silent);
     server_end(&hosted);

@@ -4,6 +4,7 @@
  * is closed, with or without a stop meanwhile.
  */
 #include "server_gate.h"
+#include "server_watch.h"
 
 #include <signal.h>
 
@@ -196,9 +197,9 @@ TEST(server_time, an_answer_that_is_not_taken_closes_its_session)
     struct raw deaf;
     test_needs_packets("an answer always has room");
     server_start_large(&hosted, 200);
-    raw_open_deaf(&deaf);
-    server_wait_sessions(&hosted, 1);
     const uint64_t start = test_now_ms();
+    raw_open_deaf(&deaf);
+    EXPECT_COUNT(&hosted, accepted, 1);
     raw_expect_new_client(5000);
     server_wait_sessions(&hosted, 0);
     server_check_time(start, 1000, "closing");

@@ -62,7 +62,7 @@ static void expect_echo(struct pipc_session *session)
                                    .message_id = 3,
                                    .payload = "echo",
                                    .payload_len = 4};
-    CHECK_OK(pipc_session_send(session, &message, 5000, PIPC_NO_HANDLE, NULL));
+    CHECK_OK(pipc_session_send(session, &message, TEST_LONG, PIPC_NO_HANDLE, NULL));
     CHECK_OK(pipc_session_receive(session, 20000, 0, PIPC_NO_HANDLE, &message, NULL));
     CHECK_EQ(message.transport_status, PIPC_STATUS_OK);
     CHECK_EQ(message.payload_len, 4);
@@ -166,7 +166,7 @@ TEST(server_upgrade, responses_are_built_in_place_and_errors_give_the_room_back)
                                    .code = 99,
                                    .item_count = 1,
                                    .message_id = 4};
-    CHECK_OK(pipc_session_send(session, &message, 5000, PIPC_NO_HANDLE, NULL));
+    CHECK_OK(pipc_session_send(session, &message, TEST_LONG, PIPC_NO_HANDLE, NULL));
     CHECK_OK(pipc_session_receive(session, 20000, 0, PIPC_NO_HANDLE, &message, NULL));
     CHECK_EQ(message.transport_status, PIPC_STATUS_UNSUPPORTED);
     expect_echo(session);
@@ -178,7 +178,7 @@ TEST(server_upgrade, responses_are_built_in_place_and_errors_give_the_room_back)
                                     .message_id = 5,
                                     .payload = script,
                                     .payload_len = 1};
-    CHECK_OK(pipc_session_send(session, &message, 5000, PIPC_NO_HANDLE, NULL));
+    CHECK_OK(pipc_session_send(session, &message, TEST_LONG, PIPC_NO_HANDLE, NULL));
     CHECK_OK(pipc_session_receive(session, 20000, 0, PIPC_NO_HANDLE, &message, NULL));
     CHECK_EQ(message.transport_status, PIPC_STATUS_LIMIT_EXCEEDED);
     pipc_session_close(session);

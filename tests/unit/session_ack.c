@@ -52,7 +52,7 @@ static void expect(struct answer *a, pipc_result result)
     CHECK_RESULT(a->err.result, result);
     CHECK(a->err.text[0]);
     CHECK_EQ(failure.bits, 0);
-    CHECK(session_raw_closed(raw, 1000));
+    CHECK(session_raw_closed(raw, TEST_LONG));
     close(raw);
     CHECK_OK(pipc_close(context));
     CHECK_EQ(session_control.channels, session_control.closes);
@@ -70,7 +70,7 @@ static struct pipc_session_status expect_good(struct answer *a)
     CHECK_EQ(status.state, PIPC_SESSION_OPEN);
     CHECK_EQ(status.role, PIPC_ROLE_CLIENT);
     pipc_session_close(session);
-    CHECK(session_raw_closed(raw, 1000));
+    CHECK(session_raw_closed(raw, TEST_LONG));
     close(raw);
     CHECK_OK(pipc_close(context));
     return status;
@@ -201,7 +201,7 @@ TEST(session_ack, silent_server_is_timeout_at_the_deadline)
         pipc_connect(context, RIG_DIR, RIG_SERVICE, NULL, 50, PIPC_NO_HANDLE, &session, NULL, NULL),
         PIPC_ERR_TIMEOUT);
     CHECK(test_now_ms() - begin >= 50);
-    CHECK(test_now_ms() - begin < 400 * test_slow());
+    CHECK(test_now_ms() - begin < test_limit(400));
     CHECK(!session);
     session_raw_close(l);
     CHECK_OK(pipc_close(context));
@@ -221,7 +221,7 @@ TEST(session_ack, handshake_has_a_deadline_of_its_own_beside_the_callers)
         pipc_connect(context, RIG_DIR, RIG_SERVICE, NULL, 0, PIPC_NO_HANDLE, &session, NULL, NULL),
         PIPC_ERR_TIMEOUT);
     CHECK(test_now_ms() - begin >= 4990);
-    CHECK(test_now_ms() - begin < 5000 + 1000 * test_slow());
+    CHECK(test_now_ms() - begin < 5000 + test_limit(1000));
     session_raw_close(l);
     CHECK_OK(pipc_close(context));
 }

@@ -39,7 +39,7 @@ static pipc_result answered(const char *transports, const struct pipc_session_se
         session_rig_answer(context, settings, packet, len, &session, &raw, ret_failure, NULL);
     CHECK_OK(pipc_hello_decode(session_rig_hello + 32, 44, ret_hello));
     pipc_session_close(session);
-    CHECK(session_raw_closed(raw, 1000));
+    CHECK(session_raw_closed(raw, TEST_LONG));
     close(raw);
     CHECK_OK(pipc_close(context));
     CHECK_EQ(session_control.channels, session_control.closes);
@@ -183,7 +183,7 @@ static void *accept_one(void *arg)
 {
     struct pipc_session *session = NULL;
 
-    CHECK_OK(pipc_accept(arg, 5000, PIPC_NO_HANDLE, &session, NULL));
+    CHECK_OK(pipc_accept(arg, TEST_LONG, PIPC_NO_HANDLE, &session, NULL));
     return session;
 }
 

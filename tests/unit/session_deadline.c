@@ -51,7 +51,7 @@ static void client(struct side *s)
     ack.agreed_max_request_payload_bytes = 4000000;
     s->session = session_rig_client(s->context, NULL, &ack, &s->raw);
     CHECK_OK(session_send(s->session, &m));
-    CHECK_EQ(session_raw_receive(s->raw, packet, sizeof(packet), 1000), 32);
+    CHECK_EQ(session_raw_receive(s->raw, packet, sizeof(packet), TEST_LONG), 32);
 }
 
 static void done(struct side *s)
@@ -88,7 +88,7 @@ static void took(uint64_t begin, unsigned least)
 {
     const uint64_t ms = test_now_ms() - begin;
 
-    CHECK_MSG(ms + 1 >= least && ms < least + 300 * test_slow(), "%u ms, expected %u", (unsigned)ms,
+    CHECK_MSG(ms + 1 >= least && ms < least + test_limit(300), "%u ms, expected %u", (unsigned)ms,
               least);
 }
 
@@ -105,7 +105,7 @@ TEST(session_deadline, nothing_until_the_deadline_is_timeout_and_the_session_usa
     CHECK_EQ(state(&s), PIPC_SESSION_OPEN);
     for (uint32_t k = 0; k < 4; k++)
         send_chunk(&s, PIPC_KIND_REQUEST, k);
-    CHECK_OK(take(&s, 1000, 0, PIPC_NO_HANDLE));
+    CHECK_OK(take(&s, TEST_LONG, 0, PIPC_NO_HANDLE));
     CHECK(session_filled(s.got.payload, 300));
     done(&s);
 }
@@ -150,43 +150,65 @@ static void *send_slowly(void *arg)
 
 TEST(session_deadline, data_just_before_the_deadline_is_delivered)
 {
-    struct side s;
-    pthread_t thread;
+    pipc_result result = PIPC_ERR_TIMEOUT;
 
-    server(&s);
-    struct sender x = {s.raw, 40, 0, 0, 3, PIPC_KIND_REQUEST};
-    CHECK(pthread_create(&thread, NULL, send_slowly, &x) == 0);
-    CHECK_OK(take(&s, 60 * test_slow() + 40, 0, PIPC_NO_HANDLE));
-    pthread_join(thread, NULL);
-    done(&s);
+    /* A busy machine may bring it too late, but not each time. */
+    for (int i = 0; i < 3 && result == PIPC_ERR_TIMEOUT; i++) {
+        struct side s;
+        pthread_t thread;
+        server(&s);
+        struct sender x = {s.raw, 40, 0, 0, 3, PIPC_KIND_REQUEST};
+        CHECK(pthread_create(&thread, NULL, send_slowly, &x) == 0);
+        result = take(&s, 60 * test_slow() + 40, 0, PIPC_NO_HANDLE);
+        pthread_join(thread, NULL);
+        done(&s);
+    }
+    CHECK_OK(result);
 }
 
 TEST(session_deadline, deadline_of_a_client_covers_the_chunks)
 {
-    struct side s;
-    pthread_t thread;
+    uint64_t best = UINT64_MAX;
 
-    client(&s);
-    struct sender x = {s.raw, 0, 60, 0, 3, PIPC_KIND_RESPONSE};
-    const uint64_t begin = test_now_ms();
-    CHECK(pthread_create(&thread, NULL, send_slowly, &x) == 0);
-    CHECK_RESULT(take(&s, 100, 0, PIPC_NO_HANDLE), PIPC_ERR_TIMEOUT);
-    took(begin, 100);
-    CHECK_EQ(state(&s), PIPC_SESSION_BROKEN);
-    CHECK_RESULT(session_status(s.session).broken_by, PIPC_ERR_TIMEOUT);
-    pthread_join(thread, NULL);
-    done(&s);
+    /* The last chunk never comes. Counted anew from each chunk it were 220 ms; a busy machine makes
+     * any of the tries last longer. */
+    for (int i = 0; i < 3 && best >= 200; i++) {
+        struct side s;
+        pthread_t thread;
+        client(&s);
+        send_chunk(&s, PIPC_KIND_RESPONSE, 0);
+        struct sender x = {s.raw, 60, 60, 1, 2, PIPC_KIND_RESPONSE};
+        const uint64_t begin = test_now_ms();
+        CHECK(pthread_create(&thread, NULL, send_slowly, &x) == 0);
+        CHECK_RESULT(take(&s, 100, 0, PIPC_NO_HANDLE), PIPC_ERR_TIMEOUT);
+        const uint64_t ms = test_now_ms() - begin;
+        CHECK(ms >= 99);
+        best = ms < best ? ms : best;
+        pthread_join(thread, NULL);
+        if (i == 2 || best < 200) {
+            CHECK_EQ(state(&s), PIPC_SESSION_BROKEN);
+            CHECK_RESULT(session_status(s.session).broken_by, PIPC_ERR_TIMEOUT);
+        }
+        done(&s);
+    }
+    CHECK_MSG(best < 200, "%u ms, expected 100", (unsigned)best);
 }
 
 TEST(session_deadline, time_for_a_message_given_by_a_client_counts_from_its_first_packet)
 {
     struct side s;
     pthread_t thread;
+    pipc_result result;
 
     client(&s);
-    struct sender x = {s.raw, 60, 60, 0, 3, PIPC_KIND_RESPONSE};
+    send_chunk(&s, PIPC_KIND_RESPONSE, 0);
+    struct sender x = {s.raw, 60, 60, 1, 3, PIPC_KIND_RESPONSE};
     CHECK(pthread_create(&thread, NULL, send_slowly, &x) == 0);
-    CHECK_OK(take(&s, 100 * test_slow() + 100, 2000, PIPC_NO_HANDLE));
+    /* On a busy machine the 100 ms may be over before the first look, which breaks nothing. */
+    do
+        result = take(&s, 100, TEST_LONG, PIPC_NO_HANDLE);
+    while (result == PIPC_ERR_TIMEOUT && state(&s) == PIPC_SESSION_OPEN);
+    CHECK_OK(result);
     pthread_join(thread, NULL);
     done(&s);
 }
@@ -199,12 +221,12 @@ TEST(session_deadline, server_in_slices_takes_a_slow_message_whole)
     unsigned slices = 0;
 
     server(&s);
-    struct sender x = {s.raw, 150, 120, 0, 3, PIPC_KIND_REQUEST};
+    struct sender x = {s.raw, 100, 120, 0, 3, PIPC_KIND_REQUEST};
+    CHECK_RESULT(take(&s, 50, 0, PIPC_NO_HANDLE), PIPC_ERR_TIMEOUT);
     CHECK(pthread_create(&thread, NULL, send_slowly, &x) == 0);
-    while ((result = take(&s, 50, 0, PIPC_NO_HANDLE)) == PIPC_ERR_TIMEOUT && slices < 100)
+    while ((result = take(&s, 50, 0, PIPC_NO_HANDLE)) == PIPC_ERR_TIMEOUT && slices < 1000)
         slices++;
     CHECK_OK(result);
-    CHECK(slices >= 1);
     CHECK(session_filled(s.got.payload, 300));
     pthread_join(thread, NULL);
     done(&s);
@@ -225,17 +247,25 @@ TEST(session_deadline, message_beyond_its_time_breaks_a_server)
 
 TEST(session_deadline, one_byte_now_and_then_does_not_extend_the_time_of_a_message)
 {
-    struct side s;
-    pthread_t thread;
+    uint64_t best = UINT64_MAX;
 
-    server(&s);
-    struct sender x = {s.raw, 0, 50, 0, 2, PIPC_KIND_REQUEST};
-    const uint64_t begin = test_now_ms();
-    CHECK(pthread_create(&thread, NULL, send_slowly, &x) == 0);
-    CHECK_RESULT(take(&s, 0, 120, PIPC_NO_HANDLE), PIPC_ERR_TIMEOUT);
-    took(begin, 120);
-    pthread_join(thread, NULL);
-    done(&s);
+    /* Counted anew from each packet it were 220 ms; a busy machine makes any of the tries longer.
+     */
+    for (int i = 0; i < 3 && best >= 200; i++) {
+        struct side s;
+        pthread_t thread;
+        server(&s);
+        struct sender x = {s.raw, 0, 50, 0, 2, PIPC_KIND_REQUEST};
+        const uint64_t begin = test_now_ms();
+        CHECK(pthread_create(&thread, NULL, send_slowly, &x) == 0);
+        CHECK_RESULT(take(&s, 0, 120, PIPC_NO_HANDLE), PIPC_ERR_TIMEOUT);
+        const uint64_t ms = test_now_ms() - begin;
+        CHECK(ms >= 119);
+        best = ms < best ? ms : best;
+        pthread_join(thread, NULL);
+        done(&s);
+    }
+    CHECK_MSG(best < 200, "%u ms, expected 120", (unsigned)best);
 }
 
 /* ---- abort ---- */
@@ -260,7 +290,7 @@ TEST(session_deadline, abort_wins_over_data_and_stays)
     CHECK_EQ(state(&s), PIPC_SESSION_OPEN);
     char byte;
     CHECK(read(ends[0], &byte, 1) == 1); /* it was not consumed */
-    CHECK_OK(take(&s, 100, 0, ends[0]));
+    CHECK_OK(take(&s, TEST_LONG, 0, ends[0]));
     close(ends[0]);
     close(ends[1]);
     done(&s);
@@ -345,8 +375,8 @@ TEST(session_deadline, abort_from_another_thread_ends_a_receive)
     server(&s);
     CHECK(pipe(ends) == 0);
     struct waker w = {ends[1], NULL};
-    CHECK(pthread_create(&thread, NULL, wake_later, &w) == 0);
     const uint64_t begin = test_now_ms();
+    CHECK(pthread_create(&thread, NULL, wake_later, &w) == 0);
     CHECK_RESULT(take(&s, 0, 0, ends[0]), PIPC_ERR_ABORTED);
     took(begin, 30);
     pthread_join(thread, NULL);
@@ -496,7 +526,7 @@ static void *drain(void *arg)
     int n;
 
     usleep(50000);
-    while ((n = session_raw_receive(fd, packet, sizeof(packet), 2000)) == (int)PACKET)
+    while ((n = session_raw_receive(fd, packet, sizeof(packet), TEST_LONG)) == (int)PACKET)
         ;
     return NULL;
 }
@@ -514,11 +544,11 @@ TEST(session_deadline, signals_do_not_disturb_blocked_sends_and_receives)
     CHECK(pthread_create(&shooter, NULL, shoot, &x) == 0);
     struct sender slow = {s.raw, 50, 20, 0, 3, PIPC_KIND_REQUEST};
     CHECK(pthread_create(&other, NULL, send_slowly, &slow) == 0);
-    CHECK_OK(take(&s, 5000, 5000, PIPC_NO_HANDLE));
+    CHECK_OK(take(&s, TEST_LONG, TEST_LONG, PIPC_NO_HANDLE));
     pthread_join(other, NULL);
     m.payload_len = 960001;
     CHECK(pthread_create(&other, NULL, drain, &s.raw) == 0);
-    CHECK_OK(pipc_session_send(s.session, &m, 10000, PIPC_NO_HANDLE, NULL));
+    CHECK_OK(pipc_session_send(s.session, &m, TEST_LONG, PIPC_NO_HANDLE, NULL));
     __atomic_store_n(&x.stop, true, __ATOMIC_RELEASE);
     pthread_join(shooter, NULL);
     pthread_join(other, NULL);
@@ -534,7 +564,7 @@ TEST(session_deadline, finish_lets_the_answer_be_read_and_ends_by_abort)
     signalled(ends);
     const uint64_t begin = test_now_ms();
     pipc_session_finish(s.session, ends[0]);
-    CHECK(test_now_ms() - begin < 90 * test_slow());
+    CHECK(test_now_ms() - begin < test_limit(90));
     CHECK_EQ(session_control.finishes, 1);
     close(ends[0]);
     close(ends[1]);

@@ -61,12 +61,13 @@ TEST(session_hello, silent_client_is_closed_at_the_deadline_of_the_listener)
     CHECK(pipc_handshake_wait_handle(handshake) != PIPC_NO_HANDLE);
     CHECK_RESULT(pipc_handshake_run(&handshake, NULL, PIPC_NOW, PIPC_NO_HANDLE, &session, NULL),
                  PIPC_ERR_TIMEOUT);
-    CHECK(handshake);
-    CHECK_RESULT(pipc_handshake_run(&handshake, NULL, 0, PIPC_NO_HANDLE, &session, NULL),
-                 PIPC_ERR_TIMEOUT);
+    CHECK(handshake || test_now_ms() - begin >= 60);
+    if (handshake)
+        CHECK_RESULT(pipc_handshake_run(&handshake, NULL, 0, PIPC_NO_HANDLE, &session, NULL),
+                     PIPC_ERR_TIMEOUT);
     CHECK(!handshake && !session);
-    CHECK(test_now_ms() - begin >= 55);
-    CHECK(test_now_ms() - begin < 400 * test_slow());
+    CHECK(test_now_ms() - begin >= 59);
+    CHECK(test_now_ms() - begin < test_limit(400));
     CHECK(session_raw_closed(raw, 0));
     close(raw);
     session_rig_close(&s.rig);
@@ -89,7 +90,7 @@ TEST(session_hello, driven_without_blocking_ends_at_its_deadline)
         result = pipc_handshake_run(&handshake, NULL, PIPC_NOW, PIPC_NO_HANDLE, &session, NULL);
         CHECK_RESULT(result, PIPC_ERR_TIMEOUT);
         usleep(1000);
-    } while (handshake && test_now_ms() - begin < 5000);
+    } while (handshake && test_now_ms() - begin < TEST_LONG);
     CHECK(!handshake);
     CHECK(session_raw_closed(raw, 0));
     close(raw);
@@ -108,7 +109,7 @@ TEST(session_hello, silent_client_does_not_delay_another)
     CHECK_OK(pipc_accept_begin(s.rig.listener, PIPC_NOW, PIPC_NO_HANDLE, &silent, NULL));
     const uint64_t begin = test_now_ms();
     shake_next_is_served(&s.rig);
-    CHECK(test_now_ms() - begin < 100 * test_slow());
+    CHECK(test_now_ms() - begin < test_limit(100));
     pipc_handshake_close(silent);
     CHECK(session_raw_closed(raw, 0));
     close(raw);

@@ -309,7 +309,7 @@ TEST(session_listener, accept_in_one_call_returns_failed_handshakes_as_they_are)
     session_control_reset();
     session_rig_open(&rig, NULL, NULL);
     close(session_raw_connect(RIG_DIR, RIG_SERVICE));
-    CHECK_RESULT(pipc_accept(rig.listener, 1000, PIPC_NO_HANDLE, &session, NULL),
+    CHECK_RESULT(pipc_accept(rig.listener, TEST_LONG, PIPC_NO_HANDLE, &session, NULL),
                  PIPC_ERR_DISCONNECTED);
     CHECK_RESULT(pipc_accept(rig.listener, 10, PIPC_NO_HANDLE, &session, NULL), PIPC_ERR_TIMEOUT);
     CHECK_RESULT(pipc_accept(rig.listener, PIPC_NOW, PIPC_NO_HANDLE, &session, NULL),
@@ -425,7 +425,7 @@ TEST(session_listener, forked_child_may_only_close_and_the_parent_goes_on)
     close(raw_third);
     pipc_handshake_close(fork_handshake);
     pipc_session_close(fork_session);
-    CHECK(session_raw_closed(raw, 1000));
+    CHECK(session_raw_closed(raw, TEST_LONG));
     close(raw);
     close(raw_second);
     session_rig_close(&fork_rig);

@@ -90,7 +90,7 @@ TEST(session_now, nothing_there_is_timeout_at_once)
     const uint64_t begin = test_now_ms();
     for (unsigned i = 0; i < 100; i++)
         CHECK_RESULT(take(&s, PIPC_NOW, 0), PIPC_ERR_TIMEOUT);
-    CHECK(test_now_ms() - begin < 100 * test_slow());
+    CHECK(test_now_ms() - begin < test_limit(100));
     CHECK_EQ(session_control.receives, receives + 100); /* one call of the channel each */
     CHECK_EQ(state(&s), PIPC_SESSION_OPEN);
     done(&s);
@@ -171,7 +171,7 @@ TEST(session_now, blocking_receive_goes_on_with_the_part_that_was_kept)
 
     keep_one(&s, 0);
     send_rest(&s);
-    CHECK_OK(take(&s, 1000, 0));
+    CHECK_OK(take(&s, TEST_LONG, 0));
     CHECK(s.got.payload_len == 500 && session_filled(s.got.payload, 500));
     done(&s);
 }
@@ -184,7 +184,7 @@ TEST(session_now, silent_peer_breaks_at_the_time_of_the_message_seen_by_a_receiv
     const uint64_t begin = test_now_ms();
     while (take(&s, PIPC_NOW, 60) == PIPC_ERR_TIMEOUT && state(&s) == PIPC_SESSION_OPEN)
         usleep(2000);
-    CHECK(test_now_ms() - begin < 60 + 300 * test_slow());
+    CHECK(test_now_ms() - begin < test_limit(360));
     CHECK_EQ(state(&s), PIPC_SESSION_BROKEN);
     CHECK_RESULT(session_status(s.session).broken_by, PIPC_ERR_TIMEOUT);
     CHECK_RESULT(take(&s, PIPC_NOW, 60), PIPC_ERR_BROKEN);
@@ -198,7 +198,7 @@ TEST(session_now, silent_peer_breaks_at_the_time_of_the_message_seen_by_a_blocki
     keep_one(&s, 60);
     const uint64_t begin = test_now_ms();
     CHECK_RESULT(take(&s, 0, 0), PIPC_ERR_TIMEOUT); /* the earlier time stays in force */
-    CHECK(test_now_ms() - begin < 60 + 300 * test_slow());
+    CHECK(test_now_ms() - begin < test_limit(360));
     CHECK_EQ(state(&s), PIPC_SESSION_BROKEN);
     done(&s);
 }
@@ -349,7 +349,7 @@ static void *read_all(void *arg)
 
     usleep(20000);
     while (r->have < BIG) {
-        const int n = session_raw_receive(r->fd, packet, sizeof(packet), 3000);
+        const int n = session_raw_receive(r->fd, packet, sizeof(packet), TEST_LONG);
         if (n <= 32)
             break;
         memcpy(r->whole + r->have, packet + 32, (size_t)n - 32);
@@ -402,7 +402,7 @@ TEST(session_now, request_is_taken_while_a_rest_waits)
     start(&s);
     CHECK_OK(send_now(&s, 7, BIG));
     session_raw_message(s.raw, &h, NULL, 0);
-    CHECK_OK(take(&s, 1000, 0));
+    CHECK_OK(take(&s, TEST_LONG, 0));
     CHECK_EQ(pipc_session_wants_room(s.session), 1);
     session_raw_message(s.raw, &h, NULL, 0);
     CHECK_OK(take(&s, PIPC_NOW, 0));
@@ -435,13 +435,13 @@ static void breaks_in_time(struct side *s, pipc_result (*call)(struct side *s))
 
     CHECK_OK(send_now(s, 7, BIG));
     pipc_result result = PIPC_ERR_TIMEOUT;
-    while (state(s) == PIPC_SESSION_OPEN && test_now_ms() - begin < 10000) {
+    while (state(s) == PIPC_SESSION_OPEN && test_now_ms() - begin < TEST_LONG) {
         result = call(s);
         usleep(2000);
     }
     CHECK_RESULT(result, PIPC_ERR_TIMEOUT);
     CHECK(test_now_ms() - begin >= 50);
-    CHECK(test_now_ms() - begin < 60 + 400 * test_slow());
+    CHECK(test_now_ms() - begin < test_limit(460));
     CHECK_RESULT(session_status(s->session).broken_by, PIPC_ERR_TIMEOUT);
     CHECK_EQ(pipc_session_wants_room(s->session), 0);
 }
@@ -490,7 +490,7 @@ TEST(session_now, close_with_a_rest_neither_blocks_nor_leaks)
     const uint64_t begin = test_now_ms();
     pipc_session_close(s.session);
     s.session = NULL;
-    CHECK(test_now_ms() - begin < 50 * test_slow());
+    CHECK(test_now_ms() - begin < test_limit(50));
     done(&s);
 }
 
@@ -502,7 +502,7 @@ TEST(session_now, peer_that_closes_breaks_the_rest)
     CHECK_OK(send_now(&s, 7, BIG));
     close(s.raw);
     s.raw = -1;
-    CHECK_RESULT(take(&s, 1000, 0), PIPC_ERR_SEND);
+    CHECK_RESULT(take(&s, TEST_LONG, 0), PIPC_ERR_SEND);
     CHECK_EQ(state(&s), PIPC_SESSION_BROKEN);
     done(&s);
 }
@@ -547,7 +547,7 @@ TEST(session_now, peer_that_stops_between_chunks_does_not_hold_63_others)
         served += result == PIPC_OK;
     }
     CHECK_EQ(served, 63);
-    CHECK(test_now_ms() - begin < 100 * test_slow());
+    CHECK(test_now_ms() - begin < test_limit(100));
     for (int i = 0; i < SESSIONS; i++) {
         pipc_session_close(sessions[i]);
         close(raws[i]);

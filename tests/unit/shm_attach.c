@@ -430,7 +430,7 @@ static void check_late(void *(*late)(void *), void *arg)
     open_client(&f, &pair);
     (void)test_dir(); /* made before there are two who ask for it */
     CHECK(pthread_create(&thread, NULL, late, arg) == 0);
-    CHECK_MSG(shm_try_attach(&f, &pair, (int)(5000 * test_slow())) == PIPC_OK, "%s", f.err.text);
+    CHECK_MSG(shm_try_attach(&f, &pair, TEST_LONG) == PIPC_OK, "%s", f.err.text);
     CHECK(test_now_ms() - began >= 49);
     pthread_join(thread, NULL);
     close_client(&f, &pair);

@@ -77,7 +77,7 @@ TEST(shm_ends, client_that_closes_sets_the_mark_and_touches_no_byte)
     CHECK_EQ(s.raw->req_len, 0);
     CHECK_EQ(s.raw->req_signal, 2);
     CHECK_MEM((uint8_t *)s.raw + s.raw->request_offset, shm_message(1, 40), 40);
-    check_end(&s, s.p.server, 1000);
+    check_end(&s, s.p.server, TEST_LONG);
     close_scene(&s);
 }
 
@@ -89,7 +89,7 @@ TEST(shm_ends, client_that_closes_before_its_first_request_sets_the_mark)
     shm_end(&s.f, &s.p.client);
     CHECK_EQ(s.raw->req_seq, 1);
     CHECK_EQ(s.raw->req_len, 0);
-    check_end(&s, s.p.server, 1000);
+    check_end(&s, s.p.server, TEST_LONG);
     close_scene(&s);
 }
 
@@ -101,7 +101,7 @@ TEST(shm_ends, client_that_leaves_with_a_request_outstanding_frees_the_server_af
     request(&s, 1);
     shm_end(&s.f, &s.p.client);
     answer(&s, 2);
-    check_end(&s, s.p.server, 1000);
+    check_end(&s, s.p.server, TEST_LONG);
     close_scene(&s);
 }
 
@@ -127,7 +127,7 @@ TEST(shm_ends, server_without_a_request_sets_no_mark)
     shm_end(&s.f, &s.p.server);
     CHECK_EQ(s.raw->resp_seq, 0);
     shm_wire_cut(&s.p.server_wire);
-    check_end(&s, s.p.client, (int)(5000 * test_slow()));
+    check_end(&s, s.p.client, TEST_LONG);
     close_scene(&s);
 }
 
@@ -167,7 +167,7 @@ TEST(shm_ends, server_sets_the_mark_when_its_answer_is_100_ms_old)
     shm_end(&s.f, &s.p.server);
     CHECK(server_has_marked(&s, 1));
     CHECK_MEM((uint8_t *)s.raw + s.raw->response_offset, shm_message(2, 40), 40);
-    check_end(&s, s.p.client, 1000);
+    check_end(&s, s.p.client, TEST_LONG);
     close_scene(&s);
 }
 
@@ -179,7 +179,7 @@ TEST(shm_ends, server_with_an_unanswered_request_sets_the_mark_at_once)
     request(&s, 1);
     shm_end(&s.f, &s.p.server);
     CHECK(server_has_marked(&s, 0));
-    check_end(&s, s.p.client, 1000);
+    check_end(&s, s.p.client, TEST_LONG);
     close_scene(&s);
 }
 
@@ -194,7 +194,7 @@ TEST(shm_ends, server_sets_the_mark_for_a_request_that_it_has_not_taken)
     shm_must_put(&s.f, s.p.client, shm_message(3, 40), 40);
     shm_end(&s.f, &s.p.server);
     CHECK(server_has_marked(&s, 1));
-    check_end(&s, s.p.client, 1000);
+    check_end(&s, s.p.client, TEST_LONG);
     close_scene(&s);
 }
 
@@ -206,7 +206,8 @@ TEST(shm_ends, server_sets_the_mark_after_a_violation)
 
     open_scene(&s);
     shm_raw_publish(s.raw, PIPC_ROLE_CLIENT, 40, 5);
-    CHECK_RESULT(shm_get(&s.f, s.p.server, got, sizeof(got), 1000, &received), PIPC_ERR_PROTOCOL);
+    CHECK_RESULT(shm_get(&s.f, s.p.server, got, sizeof(got), TEST_LONG, &received),
+                 PIPC_ERR_PROTOCOL);
     shm_end(&s.f, &s.p.server);
     CHECK(server_has_marked(&s, 0));
     close_scene(&s);
@@ -302,7 +303,7 @@ TEST(shm_ends, hang_up_is_noticed_at_the_end_of_a_slice_by_both_sides)
     CHECK_EQ(s.f.ops->look(s.p.server), PIPC_LOOK_GONE);
     const uint64_t began = test_now_ms();
     check_end(&s, s.p.server, SHM_EVER);
-    CHECK(test_now_ms() - began <= 110 * test_slow());
+    CHECK(test_now_ms() - began <= test_limit(110));
     check_end(&s, s.p.server, SHM_NOW);
     close_scene(&s);
 }
@@ -328,7 +329,7 @@ TEST(shm_ends, message_published_before_the_hang_up_is_still_delivered)
     shm_end(&s.f, &s.p.server);
     CHECK_EQ(s.f.ops->look(s.p.client), PIPC_LOOK_READABLE);
     shm_must_get(&s.f, s.p.client, shm_message(2, 40), 40);
-    check_end(&s, s.p.client, (int)(5000 * test_slow()));
+    check_end(&s, s.p.client, TEST_LONG);
     close_scene(&s);
 }
 
@@ -358,7 +359,7 @@ TEST(shm_ends, carrier_without_a_handle_is_looked_at)
     shm_wires_make(&s.p, 1, 100, 100);
     s.p.client_wire.no_handle = s.p.server_wire.no_handle = true;
     CHECK_OK(shm_try_offer(&s.f, &s.p));
-    CHECK_OK(shm_try_attach(&s.f, &s.p, 1000));
+    CHECK_OK(shm_try_attach(&s.f, &s.p, TEST_LONG));
     s.raw = shm_raw_map(shm_region_path(1), &s.size);
     shm_wire_cut(&s.p.client_wire);
     check_end(&s, s.p.server, SHM_EVER);
@@ -399,7 +400,7 @@ TEST(shm_ends, answer_published_with_the_socket_closed_at_once_is_delivered)
         memcpy(bytes, shm_message(1, 40), 40);
         CHECK(pthread_create(&thread, NULL, answer_and_close, &c) == 0);
         shm_must_put(&f, p.client, bytes, 40);
-        CHECK_OK(shm_get(&f, p.client, got, sizeof(got), (int)(5000 * test_slow()), &received));
+        CHECK_OK(shm_get(&f, p.client, got, sizeof(got), TEST_LONG, &received));
         CHECK_EQ(received.len, 40);
         pthread_join(thread, NULL);
         shm_pair_close(&f, &p);
@@ -436,12 +437,12 @@ TEST(shm_ends, owner_that_was_killed_is_noticed_though_another_process_holds_its
     shm_fixture_open(&s.f);
     shm_wires_make(&s.p, 1, 100, 100);
     const pid_t child = offer_in_child(&s.f, &s.p);
-    CHECK_OK(shm_try_attach(&s.f, &s.p, (int)(5000 * test_slow())));
+    CHECK_OK(shm_try_attach(&s.f, &s.p, TEST_LONG));
     CHECK_EQ(shm_inside(s.p.client)->owner_pid, child);
     s.raw = shm_raw_map(shm_region_path(1), &s.size);
     kill(child, SIGKILL);
     CHECK(waitpid(child, &status, 0) == child);
-    check_end(&s, s.p.client, (int)(5000 * test_slow()));
+    check_end(&s, s.p.client, TEST_LONG);
     close_scene(&s);
     unlink(shm_region_path(1));
 }
@@ -457,7 +458,7 @@ TEST(shm_ends, owner_that_did_not_look_alive_at_attach_gives_no_false_alarm)
     CHECK_OK(shm_try_offer(&s.f, &s.p));
     s.raw = shm_raw_map(shm_region_path(1), &s.size);
     s.raw->owner_pid = shm_dead_pid();
-    CHECK_OK(shm_try_attach(&s.f, &s.p, 1000));
+    CHECK_OK(shm_try_attach(&s.f, &s.p, TEST_LONG));
     CHECK_RESULT(shm_get(&s.f, s.p.client, got, sizeof(got), 1200, &received), PIPC_ERR_TIMEOUT);
     close_scene(&s);
 }
@@ -468,7 +469,7 @@ TEST(shm_ends, owner_generation_that_changed_ends_the_session_like_a_dead_owner)
 
     open_scene(&s);
     s.raw->owner_generation++;
-    check_end(&s, s.p.client, (int)(5000 * test_slow()));
+    check_end(&s, s.p.client, TEST_LONG);
     close_scene(&s);
 }
 

@@ -130,7 +130,7 @@ TEST(shm_guard, region_cut_while_idle_ends_the_session_without_a_touch_at_the_en
 
     open_scene(&s);
     /* The wait begins with a look at the word, so the file is cut in the middle of the slice. */
-    const struct pipc_wait wait = shm_wait((int)(5000 * test_slow()));
+    const struct pipc_wait wait = shm_wait(TEST_LONG);
     uint8_t got[64];
     struct pipc_piece piece = {got, sizeof(got)};
     const pid_t cutter = fork();

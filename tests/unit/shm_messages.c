@@ -251,7 +251,8 @@ TEST(shm_messages, foreign_region_that_is_cut_behind_its_words_ends_the_session_
     shm_must_put(&f, p.client, shm_message(3, 40), 40);
     /* The page of the words stays; the rest of the message is not there any more. */
     CHECK(truncate(shm_region_path(1), 64) == 0);
-    CHECK_RESULT(shm_get(&f, p.server, got, sizeof(got), 1000, &received), PIPC_ERR_DISCONNECTED);
+    CHECK_RESULT(shm_get(&f, p.server, got, sizeof(got), TEST_LONG, &received),
+                 PIPC_ERR_DISCONNECTED);
     CHECK_HAS(f.err.text, "cut off");
     CHECK_RESULT(shm_put(&f, p.server, shm_message(3, 40), 40), PIPC_ERR_SEND);
     close_both(&f, &p);
@@ -342,7 +343,7 @@ static void many(uint32_t spin_us, uint32_t cpus, unsigned count)
             sent[k] = (uint8_t)next(&state);
         sent[len - 1] = (uint8_t)i;
         shm_must_put(&f, p.client, sent, len);
-        CHECK_OK(shm_get(&f, p.client, got, sizeof(got), (int)(5000 * test_slow()), &received));
+        CHECK_OK(shm_get(&f, p.client, got, sizeof(got), TEST_LONG, &received));
         CHECK_EQ(received.len, len);
         sent[len - 1] ^= 0xff;
         CHECK_MEM(got, sent, len);
@@ -395,7 +396,7 @@ TEST(shm_messages, two_threads_on_one_mapping_race_nowhere)
         struct pipc_received received;
         memcpy(bytes, shm_message(i, sizeof(bytes)), sizeof(bytes));
         shm_must_put(&f, p.client, bytes, sizeof(bytes));
-        CHECK_OK(shm_get(&f, p.client, got, sizeof(got), (int)(5000 * test_slow()), &received));
+        CHECK_OK(shm_get(&f, p.client, got, sizeof(got), TEST_LONG, &received));
         bytes[199] ^= 0xff;
         CHECK_MEM(got, bytes, sizeof(bytes));
     }

@@ -351,14 +351,17 @@ TEST(shm_starts, client_without_descriptors_or_memory_gives_up_for_a_time)
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
         struct pipc_client *const client = new_client(&s);
         CHECK_EQ(client->times.withdraw_ms, 60000);
-        client->times.withdraw_ms = 500 * test_slow();
+        client->times.withdraw_ms = 1000;
+        const uint64_t before = test_now_ms();
         shm_call_fail(SHM_CALL_OPENAT, 0, 1, codes[i]);
         shm_calls_arm();
         const struct pipc_client_status status = check_client(client, PIPC_PROFILE_BASELINE);
         shm_calls_disarm();
-        CHECK_EQ(status.withdrawn_profiles, SHM_BITS);
-        CHECK(status.withdrawn_for_ms <= 500 * test_slow());
-        CHECK_HAS(status.withdrawn_why, "cannot be opened");
+        if (test_now_ms() - before < 1000) { /* or the time may be over on a busy machine */
+            CHECK_EQ(status.withdrawn_profiles, SHM_BITS);
+            CHECK(status.withdrawn_for_ms <= 1000);
+            CHECK_HAS(status.withdrawn_why, "cannot be opened");
+        }
         test_wait_until(bits_are_back, client, 5000, "the bits are back");
         pipc_client_drop(client);
         (void)check_client(client, PIPC_PROFILE_SHM_HYBRID);

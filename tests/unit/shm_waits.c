@@ -197,7 +197,7 @@ TEST(shm_waits, foreign_abort_handle_ends_a_sleep_within_a_slice)
 {
     const uint64_t took = until_aborted(signal_handle, false);
 
-    CHECK_MSG(took <= 110 * test_slow(), "after %" PRIu64 " ms", took);
+    CHECK_MSG(took <= test_limit(110), "after %" PRIu64 " ms", took);
 }
 
 /* The best of some rounds, because the machine may be busy; a slice would be 100 ms each time. */
@@ -316,14 +316,14 @@ static void check_found(void (*act)(struct actor *a))
 {
     struct scene s;
     struct actor a = {.s = &s, .act = act};
-    const struct pipc_wait wait = shm_wait((int)(5000 * test_slow()));
+    const struct pipc_wait wait = shm_wait(TEST_LONG);
 
     open_scene(&s);
     CHECK(pthread_create(&a.thread, NULL, run_actor, &a) == 0);
     CHECK_OK(take(&s, &wait));
     const uint64_t took = (s.f.host.clock_ns(&s.f.host) - a.acted_ns) / PIPC_NS_PER_MS;
     pthread_join(a.thread, NULL);
-    CHECK_MSG(took <= 110 * test_slow(), "found after %" PRIu64 " ms", took);
+    CHECK_MSG(took <= test_limit(110), "found after %" PRIu64 " ms", took);
     close_scene(&s);
 }
 
@@ -365,10 +365,15 @@ TEST(shm_waits, spin_of_a_second_neither_delays_deadline_nor_abort)
 
     shm_fixture_open_spinning(&s.f, 1000000);
     shm_pair_open(&s.f, &s.p);
-    wait = shm_wait(30);
-    const uint64_t began = test_now_ms();
-    CHECK_RESULT(take(&s, &wait), PIPC_ERR_TIMEOUT);
-    CHECK(test_now_ms() - began < 30 + 50 * test_slow());
+    /* The best of three, because a busy machine may stand still. */
+    uint64_t took = UINT64_MAX;
+    for (int i = 0; i < 3 && took >= 500; i++) {
+        const uint64_t began = test_now_ms();
+        wait = shm_wait(30);
+        CHECK_RESULT(take(&s, &wait), PIPC_ERR_TIMEOUT);
+        took = test_now_ms() - began;
+    }
+    CHECK_MSG(took < 500, "%" PRIu64 " ms", took);
     CHECK(eventfd_write(fd, 1) == 0);
     wait = shm_wait_abort(SHM_EVER, fd);
     CHECK_RESULT(take(&s, &wait), PIPC_ERR_ABORTED);

@@ -42,6 +42,11 @@ const char *test_path(const char *name);
 unsigned test_scale(unsigned count);
 /* Factor for time limits: 1, more under sanitizers and valgrind. */
 unsigned test_slow(void);
+/* Upper bound of what lasts `ms` at most on an idle machine: that times test_slow(), and more where
+ * a busy machine may stand still for seconds between any two steps. */
+uint64_t test_limit(unsigned ms);
+/* Deadline, in milliseconds, of what must succeed: no machine stands still for so long. */
+#define TEST_LONG 60000
 /* Whether a sanitizer watches this program (its memory, stacks and speed are then other ones). */
 bool test_sanitized(void);
 /* Whether it is the thread sanitizer. */

@@ -100,7 +100,7 @@ TEST(trace_records, wait_that_ends_leaves_no_record)
 TEST(trace_records, pieces_are_one_packet)
 {
     struct wrapper_fixture f;
-    const struct pipc_wait wait = uds_wait(5000);
+    const struct pipc_wait wait = uds_wait(TEST_LONG);
     const uint64_t number = 7;
     uint8_t packet[40], got[40];
     struct pipc_received received = {.size = sizeof(received)};
@@ -575,7 +575,7 @@ TEST(trace_records, failures_of_the_wrapped_transport_are_handed_on)
                                             .service = "a_name_that_is_longer_than_most_others"};
     const struct pipc_endpoint nobody = {
         .size = sizeof(nobody), .run_dir = test_dir(), .service = "nobody"};
-    const struct pipc_wait wait = uds_wait(1000), now = uds_wait(UDS_NOW);
+    const struct pipc_wait wait = uds_wait(TEST_LONG), now = uds_wait(UDS_NOW);
     void *listener = NULL, *out = &f;
 
     char shown[PIPC_WRAPPED_SERVICE];

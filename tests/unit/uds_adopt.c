@@ -59,8 +59,8 @@ static void check_served(const char *dir, int fd)
     CHECK(fcntl(fd, F_GETFL) & O_NONBLOCK);
     client = uds_must_connect(&f, "a");
     server = uds_must_accept(&f, listener);
-    CHECK_OK(uds_put(&f, client, "x", 1, 1000));
-    CHECK_OK(uds_get(&f, server, got, sizeof(got), 5000, &received));
+    CHECK_OK(uds_put(&f, client, "x", 1, TEST_LONG));
+    CHECK_OK(uds_get(&f, server, got, sizeof(got), TEST_LONG, &received));
     CHECK_EQ(received.len, 1);
     uds_end(&f, client);
     uds_end(&f, server);

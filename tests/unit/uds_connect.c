@@ -17,7 +17,7 @@ static void check_connect_error(struct uds_fixture *f, int os_code)
     void *channel = f;
     const unsigned before = test_open_descriptors();
 
-    CHECK_RESULT(uds_try_connect(f, test_dir(), "a", 1000, &channel), PIPC_ERR_CONNECT);
+    CHECK_RESULT(uds_try_connect(f, test_dir(), "a", TEST_LONG, &channel), PIPC_ERR_CONNECT);
     CHECK_EQ(f->err.os_code, os_code);
     CHECK_HAS(f->err.text, "a.sock");
     CHECK(channel == f);
@@ -74,7 +74,8 @@ TEST(uds_connect, link_loop_and_file_in_place_of_the_directory_are_connect_error
     CHECK(symlink("a.sock", test_path("a.sock")) == 0);
     check_connect_error(&f, ELOOP);
     close(open(test_path("file"), O_CREAT | O_WRONLY, 0600));
-    CHECK_RESULT(uds_try_connect(&f, test_path("file"), "a", 1000, &channel), PIPC_ERR_CONNECT);
+    CHECK_RESULT(uds_try_connect(&f, test_path("file"), "a", TEST_LONG, &channel),
+                 PIPC_ERR_CONNECT);
     CHECK_EQ(f.err.os_code, ENOTDIR);
     uds_fixture_close(&f);
 }
@@ -133,7 +134,7 @@ TEST(uds_connect, full_queue_is_waited_for)
     CHECK(pthread_create(&thread, NULL, accept_later, server) == 0);
     channel = uds_must_connect(&f, "a");
     began = test_now_ms() - began;
-    CHECK_MSG(began >= 190 && began < 600 * test_slow(), "%" PRIu64 " ms", began);
+    CHECK_MSG(began >= 190 && began < test_limit(600), "%" PRIu64 " ms", began);
     pthread_join(thread, NULL);
     uds_end(&f, channel);
     close(client);
@@ -154,7 +155,7 @@ TEST(uds_connect, queue_that_stays_full_times_out_at_the_deadline)
     began = test_now_ms();
     CHECK_RESULT(uds_try_connect(&f, test_dir(), "a", 300, &channel), PIPC_ERR_TIMEOUT);
     began = test_now_ms() - began;
-    CHECK_MSG(began >= 299 && began <= 320 * test_slow(), "%" PRIu64 " ms", began);
+    CHECK_MSG(began >= 299 && began <= test_limit(320), "%" PRIu64 " ms", began);
     CHECK(channel == &f);
     CHECK_HAS(f.err.text, "queue");
     CHECK_RESULT(uds_try_connect(&f, test_dir(), "a", UDS_NOW, &channel), PIPC_ERR_TIMEOUT);
@@ -190,7 +191,7 @@ TEST(uds_connect, abort_ends_the_waiting_for_a_place)
     CHECK(pthread_create(&thread, NULL, stop_later, stop) == 0);
     wait = uds_wait_abort(UDS_EVER, stop[0]);
     CHECK_RESULT(f.ops->connect(f.self, &endpoint, &wait, &channel, &f.err), PIPC_ERR_ABORTED);
-    CHECK(test_now_ms() - began < 150 * test_slow());
+    CHECK(test_now_ms() - began < test_limit(150));
     pthread_join(thread, NULL);
     /* Asked for already: not even a first try. */
     CHECK_RESULT(f.ops->connect(f.self, &endpoint, &wait, &channel, &f.err), PIPC_ERR_ABORTED);
@@ -214,7 +215,7 @@ TEST(uds_connect, what_is_sent_at_once_is_there_when_the_server_accepts)
 
     uds_fixture_open(&f);
     client = uds_must_connect(&f, "a");
-    CHECK_OK(uds_put(&f, client, hello, sizeof(hello), 1000));
+    CHECK_OK(uds_put(&f, client, hello, sizeof(hello), TEST_LONG));
     fd = accept(server, NULL, NULL);
     CHECK_EQ(recv(fd, got, sizeof(got), MSG_DONTWAIT), sizeof(hello));
     CHECK_MEM(got, hello, sizeof(hello));
@@ -242,8 +243,8 @@ TEST(uds_connect, padded_hello_is_received_by_its_first_128_bytes)
     for (i = 0; i < sizeof(hello); i++)
         hello[i] = (char)i;
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        CHECK_OK(uds_put(&f, client, hello, rows[i].len, 1000));
-        CHECK_OK(uds_get(&f, server, got, sizeof(got), 5000, &received));
+        CHECK_OK(uds_put(&f, client, hello, rows[i].len, TEST_LONG));
+        CHECK_OK(uds_get(&f, server, got, sizeof(got), TEST_LONG, &received));
         CHECK_EQ(received.len, rows[i].got);
         CHECK_EQ(received.flags, rows[i].flags);
         CHECK_MEM(got, hello, rows[i].got);
@@ -266,14 +267,14 @@ TEST(uds_connect, rejection_is_received_before_the_end_of_stream)
     listener = uds_must_listen(&f, "a");
     for (i = 0; i < rounds; i++) {
         client = uds_must_connect(&f, "a");
-        CHECK_OK(uds_put(&f, client, hello, sizeof(hello), 1000));
+        CHECK_OK(uds_put(&f, client, hello, sizeof(hello), TEST_LONG));
         server = uds_must_accept(&f, listener);
-        CHECK_OK(uds_get(&f, server, got, sizeof(got), 5000, &received));
-        CHECK_OK(uds_put(&f, server, answer, sizeof(answer), 1000));
+        CHECK_OK(uds_get(&f, server, got, sizeof(got), TEST_LONG, &received));
+        CHECK_OK(uds_put(&f, server, answer, sizeof(answer), TEST_LONG));
         uds_end(&f, server);
-        CHECK_OK(uds_get(&f, client, got, sizeof(got), 5000, &received));
+        CHECK_OK(uds_get(&f, client, got, sizeof(got), TEST_LONG, &received));
         CHECK_EQ(received.len, sizeof(answer));
-        CHECK_OK(uds_get(&f, client, got, sizeof(got), 5000, &received));
+        CHECK_OK(uds_get(&f, client, got, sizeof(got), TEST_LONG, &received));
         CHECK_EQ(received.flags, PIPC_RECEIVED_END);
         uds_end(&f, client);
     }
@@ -295,10 +296,10 @@ TEST(uds_connect, silent_client_does_not_delay_a_second_one)
     began = test_now_ms();
     silent_server = uds_must_accept(&f, listener); /* without a byte from it */
     client = uds_must_connect(&f, "a");
-    CHECK_OK(uds_put(&f, client, "x", 1, 1000));
+    CHECK_OK(uds_put(&f, client, "x", 1, TEST_LONG));
     server = uds_must_accept(&f, listener);
-    CHECK_OK(uds_get(&f, server, got, sizeof(got), 1000, &received));
-    CHECK(test_now_ms() - began < 50 * test_slow());
+    CHECK_OK(uds_get(&f, server, got, sizeof(got), TEST_LONG, &received));
+    CHECK(test_now_ms() - began < test_limit(50));
     CHECK_RESULT(uds_get(&f, silent_server, got, sizeof(got), 20, &received), PIPC_ERR_TIMEOUT);
     uds_end(&f, silent);
     uds_end(&f, silent_server);

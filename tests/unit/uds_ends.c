@@ -40,7 +40,7 @@ static void check_end(struct both *b)
     struct pipc_received received;
     char got[64];
 
-    CHECK_OK(uds_get(&b->f, b->client, got, sizeof(got), 5000, &received));
+    CHECK_OK(uds_get(&b->f, b->client, got, sizeof(got), TEST_LONG, &received));
     CHECK_EQ(received.flags, PIPC_RECEIVED_END);
     CHECK_EQ(received.len, 0);
 }
@@ -64,7 +64,7 @@ TEST(uds_ends, peer_that_shut_down_its_sending_side_is_the_end_of_stream)
     CHECK(shutdown(uds_fd(&b.f, b.server), SHUT_WR) == 0);
     CHECK_EQ(b.f.ops->look(b.client), PIPC_LOOK_GONE);
     check_end(&b);
-    CHECK_OK(uds_put(&b.f, b.client, "x", 1, 1000)); /* the other direction lives */
+    CHECK_OK(uds_put(&b.f, b.client, "x", 1, TEST_LONG)); /* the other direction lives */
     close_both(&b);
 }
 
@@ -75,9 +75,9 @@ TEST(uds_ends, peer_that_closed_with_our_packet_unread_is_a_reset)
     char got[8];
 
     open_both(&b);
-    CHECK_OK(uds_put(&b.f, b.client, "x", 1, 1000));
+    CHECK_OK(uds_put(&b.f, b.client, "x", 1, TEST_LONG));
     end_server(&b);
-    CHECK_RESULT(uds_get(&b.f, b.client, got, sizeof(got), 5000, &received), PIPC_ERR_RECV);
+    CHECK_RESULT(uds_get(&b.f, b.client, got, sizeof(got), TEST_LONG, &received), PIPC_ERR_RECV);
     CHECK_EQ(b.f.err.os_code, ECONNRESET);
     close_both(&b);
 }
@@ -87,11 +87,11 @@ TEST(uds_ends, send_after_a_reset_reports_it_once)
     struct both b;
 
     open_both(&b);
-    CHECK_OK(uds_put(&b.f, b.client, "x", 1, 1000));
+    CHECK_OK(uds_put(&b.f, b.client, "x", 1, TEST_LONG));
     end_server(&b);
-    CHECK_RESULT(uds_put(&b.f, b.client, "x", 1, 1000), PIPC_ERR_SEND);
+    CHECK_RESULT(uds_put(&b.f, b.client, "x", 1, TEST_LONG), PIPC_ERR_SEND);
     CHECK_EQ(b.f.err.os_code, ECONNRESET);
-    CHECK_RESULT(uds_put(&b.f, b.client, "x", 1, 1000), PIPC_ERR_SEND);
+    CHECK_RESULT(uds_put(&b.f, b.client, "x", 1, TEST_LONG), PIPC_ERR_SEND);
     CHECK_EQ(b.f.err.os_code, EPIPE);
     close_both(&b);
 }
@@ -104,13 +104,13 @@ TEST(uds_ends, hang_up_with_a_packet_queued_is_read_first)
     char got[8];
 
     open_both(&b);
-    CHECK_OK(uds_put(&b.f, b.server, "bye", 3, 1000));
+    CHECK_OK(uds_put(&b.f, b.server, "bye", 3, TEST_LONG));
     end_server(&b);
     look.fd = uds_fd(&b.f, b.client);
     CHECK_EQ(poll(&look, 1, 0), 1);
     CHECK(look.revents & POLLHUP);
     CHECK_EQ(b.f.ops->look(b.client), PIPC_LOOK_READABLE);
-    CHECK_OK(uds_get(&b.f, b.client, got, sizeof(got), 5000, &received));
+    CHECK_OK(uds_get(&b.f, b.client, got, sizeof(got), TEST_LONG, &received));
     CHECK_EQ(received.len, 3);
     check_end(&b);
     close_both(&b);
@@ -123,8 +123,8 @@ TEST(uds_ends, reply_behind_a_reset_is_delivered_by_the_look_behind_it)
     char got[8];
 
     open_both(&b);
-    CHECK_OK(uds_put(&b.f, b.client, "chunk", 5, 1000));
-    CHECK_OK(uds_put(&b.f, b.server, "reply", 5, 1000));
+    CHECK_OK(uds_put(&b.f, b.client, "chunk", 5, TEST_LONG));
+    CHECK_OK(uds_put(&b.f, b.server, "reply", 5, TEST_LONG));
     end_server(&b);
     CHECK_EQ(b.f.ops->look(b.client), PIPC_LOOK_READABLE);
     CHECK_OK(uds_get(&b.f, b.client, got, sizeof(got), UDS_NOW, &received));
@@ -140,10 +140,10 @@ TEST(uds_ends, reply_is_readable_after_a_send_that_failed)
     char got[8];
 
     open_both(&b);
-    CHECK_OK(uds_put(&b.f, b.client, "chunk", 5, 1000));
-    CHECK_OK(uds_put(&b.f, b.server, "reply", 5, 1000));
+    CHECK_OK(uds_put(&b.f, b.client, "chunk", 5, TEST_LONG));
+    CHECK_OK(uds_put(&b.f, b.server, "reply", 5, TEST_LONG));
     end_server(&b);
-    CHECK_RESULT(uds_put(&b.f, b.client, "chunk", 5, 1000), PIPC_ERR_SEND);
+    CHECK_RESULT(uds_put(&b.f, b.client, "chunk", 5, TEST_LONG), PIPC_ERR_SEND);
     CHECK_OK(uds_get(&b.f, b.client, got, sizeof(got), UDS_NOW, &received));
     CHECK_MEM(got, "reply", 5);
     close_both(&b);
@@ -153,17 +153,17 @@ TEST(uds_ends, closing_at_once_after_a_refusal_would_lose_it_and_finish_does_not
 {
     struct both b;
     struct pipc_received received;
-    struct pipc_wait wait = uds_wait(1000);
+    struct pipc_wait wait = uds_wait(TEST_LONG);
     char got[8];
     int i;
 
     open_both(&b);
     for (i = 0; i < 5; i++)
-        CHECK_OK(uds_put(&b.f, b.client, "chunk", 5, 1000));
-    CHECK_OK(uds_put(&b.f, b.server, "no", 2, 1000));
+        CHECK_OK(uds_put(&b.f, b.client, "chunk", 5, TEST_LONG));
+    CHECK_OK(uds_put(&b.f, b.server, "no", 2, TEST_LONG));
     b.f.ops->finish(b.server, &wait);
     end_server(&b);
-    CHECK_OK(uds_get(&b.f, b.client, got, sizeof(got), 1000, &received));
+    CHECK_OK(uds_get(&b.f, b.client, got, sizeof(got), TEST_LONG, &received));
     CHECK_EQ(received.len, 2);
     check_end(&b); /* no reset */
     close_both(&b);
@@ -171,18 +171,22 @@ TEST(uds_ends, closing_at_once_after_a_refusal_would_lose_it_and_finish_does_not
 
 TEST(uds_ends, finish_waits_for_the_peer_to_close_no_longer)
 {
-    struct both b;
     const struct pipc_wait wait = uds_wait(UDS_EVER);
-    uint64_t began;
+    uint64_t best = UINT64_MAX;
 
-    open_both(&b);
-    CHECK_OK(uds_put(&b.f, b.client, "chunk", 5, 1000));
-    uds_end(&b.f, b.client);
-    b.client = NULL;
-    began = test_now_ms();
-    b.f.ops->finish(b.server, &wait);
-    CHECK(test_now_ms() - began < 90 * test_slow());
-    close_both(&b);
+    /* The best of three, because a busy machine may stand still; a wait would be in each. */
+    for (int i = 0; i < 3 && best >= 90; i++) {
+        struct both b;
+        open_both(&b);
+        CHECK_OK(uds_put(&b.f, b.client, "chunk", 5, TEST_LONG));
+        uds_end(&b.f, b.client);
+        b.client = NULL;
+        const uint64_t began = test_now_ms();
+        b.f.ops->finish(b.server, &wait);
+        best = test_now_ms() - began;
+        close_both(&b);
+    }
+    CHECK_MSG(best < 90, "%" PRIu64 " ms", best);
 }
 
 TEST(uds_ends, finish_ends_after_100_ms)
@@ -195,7 +199,7 @@ TEST(uds_ends, finish_ends_after_100_ms)
     began = test_now_ms();
     b.f.ops->finish(b.server, &wait);
     began = test_now_ms() - began;
-    CHECK_MSG(began >= 99 && began < 300 * test_slow(), "%" PRIu64 " ms", began);
+    CHECK_MSG(began >= 99 && began < test_limit(300), "%" PRIu64 " ms", began);
     close_both(&b);
 }
 
@@ -229,7 +233,7 @@ static void check_flood(size_t len)
     began = test_now_ms();
     b.f.ops->finish(b.server, &wait);
     began = test_now_ms() - began;
-    CHECK_MSG(began < 300 * test_slow(), "%" PRIu64 " ms", began);
+    CHECK_MSG(began < test_limit(300), "%" PRIu64 " ms", began);
     __atomic_store_n(&state.stop, 1, __ATOMIC_RELEASE);
     pthread_join(thread, NULL);
     close_both(&b);
@@ -249,16 +253,21 @@ TEST(uds_ends, abort_and_now_end_finish_at_once)
 {
     struct both b;
     struct pipc_wait wait = uds_wait(UDS_NOW);
-    uint64_t began;
+    uint64_t took = UINT64_MAX;
     int stop[2];
 
     open_both(&b);
     CHECK(pipe(stop) == 0 && write(stop[1], "x", 1) == 1);
-    began = test_now_ms();
-    b.f.ops->finish(b.server, &wait);
-    wait = uds_wait_abort(UDS_EVER, stop[0]);
-    b.f.ops->finish(b.client, &wait);
-    CHECK(test_now_ms() - began < 90 * test_slow());
+    /* The best of three, because a busy machine may stand still; a wait would be in each. */
+    for (int i = 0; i < 3 && took >= 90; i++) {
+        const uint64_t began = test_now_ms();
+        wait = uds_wait(UDS_NOW);
+        b.f.ops->finish(b.server, &wait);
+        wait = uds_wait_abort(UDS_EVER, stop[0]);
+        b.f.ops->finish(b.client, &wait);
+        took = test_now_ms() - began;
+    }
+    CHECK_MSG(took < 90, "%" PRIu64 " ms", took);
     check_end(&b);
     close(stop[0]);
     close(stop[1]);
@@ -282,7 +291,7 @@ TEST(uds_ends, killed_process_is_seen_at_its_own_connection_only)
     CHECK(child >= 0);
     if (child == 0) {
         b.client = uds_must_connect(&b.f, "a");
-        CHECK_OK(uds_put(&b.f, b.client, "request", 7, 1000));
+        CHECK_OK(uds_put(&b.f, b.client, "request", 7, TEST_LONG));
         CHECK(write(ready[1], "x", 1) == 1);
         for (;;)
             pause();
@@ -293,12 +302,12 @@ TEST(uds_ends, killed_process_is_seen_at_its_own_connection_only)
     server = uds_must_accept(&b.f, listener);
     kill(child, SIGKILL);
     CHECK(waitpid(child, NULL, 0) == child);
-    CHECK_OK(uds_get(&b.f, doomed, got, sizeof(got), 5000, &received));
+    CHECK_OK(uds_get(&b.f, doomed, got, sizeof(got), TEST_LONG, &received));
     CHECK_EQ(received.len, 7);
-    CHECK_OK(uds_get(&b.f, doomed, got, sizeof(got), 5000, &received));
+    CHECK_OK(uds_get(&b.f, doomed, got, sizeof(got), TEST_LONG, &received));
     CHECK_EQ(received.flags, PIPC_RECEIVED_END);
-    CHECK_OK(uds_put(&b.f, client, "x", 1, 1000));
-    CHECK_OK(uds_get(&b.f, server, got, sizeof(got), 5000, &received));
+    CHECK_OK(uds_put(&b.f, client, "x", 1, TEST_LONG));
+    CHECK_OK(uds_get(&b.f, server, got, sizeof(got), TEST_LONG, &received));
     uds_end(&b.f, doomed);
     uds_end(&b.f, client);
     uds_end(&b.f, server);

@@ -55,12 +55,12 @@ TEST(uds_faults, bad_names_make_no_system_call)
     calls_arm();
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         CHECK_RESULT(uds_try_listen(&f, "/tmp", names[i], &object), PIPC_ERR_BAD_PARAM);
-        CHECK_RESULT(uds_try_connect(&f, "/tmp", names[i], 1000, &object), PIPC_ERR_BAD_PARAM);
+        CHECK_RESULT(uds_try_connect(&f, "/tmp", names[i], TEST_LONG, &object), PIPC_ERR_BAD_PARAM);
     }
     CHECK_RESULT(uds_try_listen(&f, "", "a", &object), PIPC_ERR_BAD_PARAM);
-    CHECK_RESULT(uds_try_connect(&f, NULL, "a", 1000, &object), PIPC_ERR_BAD_PARAM);
+    CHECK_RESULT(uds_try_connect(&f, NULL, "a", TEST_LONG, &object), PIPC_ERR_BAD_PARAM);
     CHECK_RESULT(uds_try_listen(&f, "/tmp", longer, &object), PIPC_ERR_PATH_TOO_LONG);
-    CHECK_RESULT(uds_try_connect(&f, "/tmp", longer, 1000, &object), PIPC_ERR_PATH_TOO_LONG);
+    CHECK_RESULT(uds_try_connect(&f, "/tmp", longer, TEST_LONG, &object), PIPC_ERR_PATH_TOO_LONG);
     calls_armed = false;
     CHECK_EQ(calls_total(), 0);
     uds_fixture_close(&f);

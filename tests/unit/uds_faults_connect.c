@@ -30,7 +30,7 @@ TEST(uds_faults, connect_that_goes_on_by_itself_is_waited_for)
     calls_arm();
     call_fail(CALL_CONNECT, 0, 1, EINPROGRESS);
     call_fail(CALL_GETSOCKOPT, 0, 1, ENOBUFS);
-    CHECK_RESULT(uds_try_connect(&b.f, test_dir(), "a", 1000, &channel), PIPC_ERR_CONNECT);
+    CHECK_RESULT(uds_try_connect(&b.f, test_dir(), "a", TEST_LONG, &channel), PIPC_ERR_CONNECT);
     CHECK_EQ(b.f.err.os_code, ENOBUFS);
     call_fail(CALL_CONNECT, 0, 1, EINPROGRESS);
     CHECK_RESULT(uds_try_connect(&b.f, test_dir(), "a", UDS_NOW, &channel), PIPC_ERR_TIMEOUT);
@@ -45,7 +45,7 @@ TEST(uds_faults, connect_without_a_socket_is_a_socket_error)
     both_open(&b);
     call_fail(CALL_SOCKET, 0, 1, EMFILE);
     calls_arm();
-    CHECK_RESULT(uds_try_connect(&b.f, test_dir(), "a", 1000, &channel), PIPC_ERR_SOCKET);
+    CHECK_RESULT(uds_try_connect(&b.f, test_dir(), "a", TEST_LONG, &channel), PIPC_ERR_SOCKET);
     CHECK_EQ(b.f.err.os_code, EMFILE);
     CHECK(!channel);
     both_close(&b);
@@ -122,7 +122,7 @@ TEST(uds_faults, one_packet_costs_one_system_call_each_way)
     both_open(&b);
     CHECK(pipe(stop) == 0);
     calls_arm();
-    CHECK_OK(uds_put(&b.f, b.client, "x", 1, 1000));
+    CHECK_OK(uds_put(&b.f, b.client, "x", 1, TEST_LONG));
     CHECK_EQ(calls_total(), 1);
     calls_arm();
     wait = uds_wait_abort(1000, stop[0]);
@@ -131,7 +131,7 @@ TEST(uds_faults, one_packet_costs_one_system_call_each_way)
     CHECK_EQ(calls_total(), 1);
     CHECK_EQ(call_counts[CALL_RECVMSG], 1);
     /* A foreign handle without a flag has to be looked at. */
-    CHECK_OK(uds_put(&b.f, b.client, "x", 1, 1000));
+    CHECK_OK(uds_put(&b.f, b.client, "x", 1, TEST_LONG));
     calls_arm();
     wait.abort_flag = NULL;
     CHECK_OK(b.f.ops->receive(b.server, &piece, 1, &wait, &received, &b.f.err));

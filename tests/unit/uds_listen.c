@@ -216,8 +216,8 @@ static void check_forked(uint32_t flags)
     uds_end(&f, forked.channel);
     client = uds_must_connect(&f, "a");
     second = uds_must_accept(&f, forked.listener);
-    CHECK_OK(uds_put(&f, client, "x", 1, 1000));
-    CHECK_OK(uds_get(&f, second, got, sizeof(got), 5000, &received));
+    CHECK_OK(uds_put(&f, client, "x", 1, TEST_LONG));
+    CHECK_OK(uds_get(&f, second, got, sizeof(got), TEST_LONG, &received));
     uds_end(&f, client);
     uds_end(&f, second);
     uds_end_listener(&f, forked.listener);
@@ -244,8 +244,8 @@ TEST(uds_listen, accepted_channels_outlive_the_listener)
 
     uds_fixture_open(&f);
     uds_pair(&f, &client, &server);
-    CHECK_OK(uds_put(&f, server, "abc", 3, 1000));
-    CHECK_OK(uds_get(&f, client, got, sizeof(got), 5000, &received));
+    CHECK_OK(uds_put(&f, server, "abc", 3, TEST_LONG));
+    CHECK_OK(uds_get(&f, client, got, sizeof(got), TEST_LONG, &received));
     CHECK_EQ(received.len, 3);
     uds_end(&f, client);
     uds_end(&f, server);
@@ -262,9 +262,9 @@ TEST(uds_listen, connection_in_the_queue_of_a_closed_listener_is_reset)
     uds_fixture_open(&f);
     listener = uds_must_listen(&f, "a");
     client = uds_must_connect(&f, "a");
-    CHECK_OK(uds_put(&f, client, "hello", 5, 1000));
+    CHECK_OK(uds_put(&f, client, "hello", 5, TEST_LONG));
     uds_end_listener(&f, listener);
-    CHECK_RESULT(uds_get(&f, client, got, sizeof(got), 5000, &received), PIPC_ERR_RECV);
+    CHECK_RESULT(uds_get(&f, client, got, sizeof(got), TEST_LONG, &received), PIPC_ERR_RECV);
     CHECK_EQ(f.err.os_code, ECONNRESET);
     CHECK_HAS(f.err.text, "a.sock");
     uds_end(&f, client);
@@ -328,9 +328,9 @@ TEST(uds_listen, no_memory_leaves_nothing_behind)
     f.fail_after = UINT32_MAX;
     listener = uds_must_listen(&f, "a");
     f.fail_after = 0;
-    CHECK_RESULT(uds_try_connect(&f, test_dir(), "a", 1000, &object), PIPC_ERR_ALLOC);
+    CHECK_RESULT(uds_try_connect(&f, test_dir(), "a", TEST_LONG, &object), PIPC_ERR_ALLOC);
     close(uds_raw_connect(test_path("a.sock")));
-    CHECK_RESULT(uds_try_accept(&f, listener, 1000, &object), PIPC_ERR_ALLOC);
+    CHECK_RESULT(uds_try_accept(&f, listener, TEST_LONG, &object), PIPC_ERR_ALLOC);
     CHECK(object == &f);
     uds_end_listener(&f, listener);
     CHECK_EQ(test_open_descriptors(), before);
@@ -360,7 +360,7 @@ TEST(uds_listen, accept_without_a_free_descriptor_is_temporary)
     limit_descriptors();
     while (count < 256 && (hoard[count] = dup(client)) >= 0)
         count++;
-    CHECK_RESULT(uds_try_accept(&f, listener, 1000, &server), PIPC_ERR_ACCEPT);
+    CHECK_RESULT(uds_try_accept(&f, listener, TEST_LONG, &server), PIPC_ERR_ACCEPT);
     CHECK(!server);
     CHECK(f.err.os_code == EMFILE || f.err.os_code == ENFILE);
     while (count > 0)

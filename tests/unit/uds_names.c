@@ -17,7 +17,7 @@ static void check_refused(const char *dir, const char *service, pipc_result expe
     uds_fixture_open(&f);
     CHECK_RESULT(uds_try_listen(&f, dir, service, &object), expected);
     CHECK(f.err.text[0] && f.err.result == expected);
-    CHECK_RESULT(uds_try_connect(&f, dir, service, 1000, &object), expected);
+    CHECK_RESULT(uds_try_connect(&f, dir, service, TEST_LONG, &object), expected);
     CHECK(object == &f);
     uds_fixture_close(&f);
 }
@@ -33,8 +33,8 @@ static void check_serves(struct uds_fixture *f, const char *listen_dir, const ch
     CHECK_MSG(uds_try_connect(f, connect_dir, service, 5000, &client) == PIPC_OK, "%s",
               f->err.text);
     server = uds_must_accept(f, listener);
-    CHECK_OK(uds_put(f, client, "hello", 5, 1000));
-    CHECK_OK(uds_get(f, server, got, sizeof(got), 5000, &received));
+    CHECK_OK(uds_put(f, client, "hello", 5, TEST_LONG));
+    CHECK_OK(uds_get(f, server, got, sizeof(got), TEST_LONG, &received));
     CHECK_EQ(received.len, 5);
     CHECK_MEM(got, "hello", 5);
     uds_end(f, client);
@@ -141,7 +141,7 @@ TEST(uds_names, path_of_108_bytes_is_too_long_and_the_error_names_length_and_lim
     CHECK_RESULT(uds_try_listen(&f, test_dir(), name, &object), PIPC_ERR_PATH_TOO_LONG);
     CHECK_HAS(f.err.text, "108");
     CHECK_HAS(f.err.text, "107");
-    CHECK_RESULT(uds_try_connect(&f, test_dir(), name, 1000, &object), PIPC_ERR_PATH_TOO_LONG);
+    CHECK_RESULT(uds_try_connect(&f, test_dir(), name, TEST_LONG, &object), PIPC_ERR_PATH_TOO_LONG);
     CHECK(object == &f);
     uds_fixture_close(&f);
 }
@@ -221,7 +221,7 @@ TEST(uds_names, missing_directory_is_no_error_of_the_name)
     CHECK_RESULT(uds_try_listen(&f, test_path("none"), "a", &object), PIPC_ERR_SOCKET);
     CHECK_EQ(f.err.os_code, ENOENT);
     CHECK_HAS(f.err.text, test_path("none"));
-    CHECK_RESULT(uds_try_connect(&f, test_path("none"), "a", 1000, &object), PIPC_ERR_CONNECT);
+    CHECK_RESULT(uds_try_connect(&f, test_path("none"), "a", TEST_LONG, &object), PIPC_ERR_CONNECT);
     CHECK_EQ(f.err.os_code, ENOENT);
     CHECK(object == &f);
     uds_fixture_close(&f);

@@ -101,11 +101,11 @@ TEST(uds_packets, packet_of_the_proposed_maximum_goes_and_one_byte_more_does_not
     max = b.f.ops->packet_max(b.client, UINT32_MAX);
     bytes = calloc(1, (size_t)max + 1);
     CHECK(bytes);
-    CHECK_OK(uds_put(&b.f, b.client, bytes, max, 1000));
-    CHECK_OK(uds_get(&b.f, b.server, bytes, max, 5000, &received));
+    CHECK_OK(uds_put(&b.f, b.client, bytes, max, TEST_LONG));
+    CHECK_OK(uds_get(&b.f, b.server, bytes, max, TEST_LONG, &received));
     CHECK_EQ(received.len, max);
     CHECK_EQ(received.flags, 0);
-    CHECK_RESULT(uds_put(&b.f, b.client, bytes, (size_t)max + 1, 1000), PIPC_ERR_SEND);
+    CHECK_RESULT(uds_put(&b.f, b.client, bytes, (size_t)max + 1, TEST_LONG), PIPC_ERR_SEND);
     CHECK_EQ(b.f.err.os_code, EMSGSIZE);
     free(bytes);
     close_both(&b);
@@ -123,9 +123,9 @@ TEST(uds_packets, small_packets_keep_their_boundaries)
     for (i = 0; i < sizeof(bytes); i++)
         bytes[i] = (char)(i * 7);
     for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-        CHECK_OK(uds_put(&b.f, b.client, bytes, sizes[i], 1000));
+        CHECK_OK(uds_put(&b.f, b.client, bytes, sizes[i], TEST_LONG));
     for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), 5000, &received));
+        CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), TEST_LONG, &received));
         CHECK_EQ(received.len, sizes[i]);
         CHECK_MEM(got, bytes, sizes[i]);
     }
@@ -137,7 +137,7 @@ TEST(uds_packets, pieces_are_gathered_and_scattered)
     char first[3] = "abc", second[2] = "de", third[4] = "fghi", one[1], two[6], three[10];
     const struct pipc_piece out[3] = {{first, 3}, {second, 2}, {third, 4}};
     const struct pipc_piece in[3] = {{one, 1}, {two, 6}, {three, 10}};
-    const struct pipc_wait wait = uds_wait(5000);
+    const struct pipc_wait wait = uds_wait(TEST_LONG);
     struct pipc_received received = {.size = sizeof(received)};
     struct both b;
 
@@ -155,14 +155,14 @@ TEST(uds_packets, empty_payload_and_empty_pieces_are_left_out_of_the_packet)
 {
     char header[32] = {1};
     const struct pipc_piece out[2] = {{header, 32}, {NULL, 0}};
-    const struct pipc_wait wait = uds_wait(5000);
+    const struct pipc_wait wait = uds_wait(TEST_LONG);
     struct pipc_received received;
     struct both b;
     char got[64];
 
     open_both(&b);
     CHECK_OK(b.f.ops->send(b.client, out, 2, &wait, &b.f.err));
-    CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), 5000, &received));
+    CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), TEST_LONG, &received));
     CHECK_EQ(received.len, 32);
     close_both(&b);
 }
@@ -171,7 +171,7 @@ TEST(uds_packets, pieces_that_make_no_packet_are_refused)
 {
     char byte[1] = {0};
     struct pipc_piece pieces[4] = {{byte, 0}, {byte, 0}, {byte, 0}, {byte, 0}};
-    const struct pipc_wait wait = uds_wait(1000);
+    const struct pipc_wait wait = uds_wait(TEST_LONG);
     struct pipc_received received = {.size = sizeof(received)};
     struct both b;
 
@@ -196,15 +196,15 @@ TEST(uds_packets, packet_one_byte_longer_than_the_pieces_is_cut_and_says_so)
     char bytes[65] = {5}, got[64];
 
     open_both(&b);
-    CHECK_OK(uds_put(&b.f, b.client, bytes, 64, 1000));
-    CHECK_OK(uds_put(&b.f, b.client, bytes, 65, 1000));
-    CHECK_OK(uds_put(&b.f, b.client, bytes, 3, 1000));
-    CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), 5000, &received));
+    CHECK_OK(uds_put(&b.f, b.client, bytes, 64, TEST_LONG));
+    CHECK_OK(uds_put(&b.f, b.client, bytes, 65, TEST_LONG));
+    CHECK_OK(uds_put(&b.f, b.client, bytes, 3, TEST_LONG));
+    CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), TEST_LONG, &received));
     CHECK_EQ(received.flags, 0);
-    CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), 5000, &received));
+    CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), TEST_LONG, &received));
     CHECK_EQ(received.len, 64);
     CHECK_EQ(received.flags, PIPC_RECEIVED_CUT);
-    CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), 5000, &received));
+    CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), TEST_LONG, &received));
     CHECK_EQ(received.len, 3);
     CHECK_EQ(received.flags, 0);
     close_both(&b);
@@ -219,11 +219,11 @@ TEST(uds_packets, empty_packet_ends_the_stream_and_nothing_after_it_is_read)
 
     open_both(&b);
     CHECK_EQ(send(uds_fd(&b.f, b.client), "", 0, 0), 0);
-    CHECK_OK(uds_put(&b.f, b.client, "after", 5, 1000));
-    CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), 5000, &received));
+    CHECK_OK(uds_put(&b.f, b.client, "after", 5, TEST_LONG));
+    CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), TEST_LONG, &received));
     CHECK_EQ(received.flags, PIPC_RECEIVED_END);
     CHECK_EQ(received.len, 0);
-    CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), 5000, &received));
+    CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), TEST_LONG, &received));
     CHECK_EQ(received.flags, PIPC_RECEIVED_END);
     CHECK_EQ(b.f.ops->look(b.server), PIPC_LOOK_GONE);
     CHECK(ioctl(uds_fd(&b.f, b.server), FIONREAD, &queued) == 0 && queued == 5);
@@ -261,7 +261,7 @@ TEST(uds_packets, descriptors_attached_to_packets_are_not_leaked)
     before = test_open_descriptors();
     for (i = 0; i < rounds; i++) {
         send_with_descriptor(uds_fd(&b.f, b.client), 0);
-        CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), 5000, &received));
+        CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), TEST_LONG, &received));
         CHECK_EQ(received.len, 1);
         CHECK_EQ(received.flags, 0);
     }
@@ -277,9 +277,9 @@ TEST(uds_packets, nothing_of_the_next_packet_leaves_the_kernel)
     int queued = 0;
 
     open_both(&b);
-    CHECK_OK(uds_put(&b.f, b.client, "first", 5, 1000));
-    CHECK_OK(uds_put(&b.f, b.client, "second", 6, 1000));
-    CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), 5000, &received));
+    CHECK_OK(uds_put(&b.f, b.client, "first", 5, TEST_LONG));
+    CHECK_OK(uds_put(&b.f, b.client, "second", 6, TEST_LONG));
+    CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), TEST_LONG, &received));
     CHECK(ioctl(uds_fd(&b.f, b.server), FIONREAD, &queued) == 0);
     CHECK_EQ(queued, 6);
     close_both(&b);
@@ -292,14 +292,14 @@ TEST(uds_packets, packet_is_delivered_although_hang_up_is_reported)
     char got[64];
 
     open_both(&b);
-    CHECK_OK(uds_put(&b.f, b.client, "last", 4, 1000));
+    CHECK_OK(uds_put(&b.f, b.client, "last", 4, TEST_LONG));
     uds_end(&b.f, b.client);
     b.client = NULL;
     CHECK_EQ(b.f.ops->look(b.server), PIPC_LOOK_READABLE);
-    CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), 5000, &received));
+    CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), TEST_LONG, &received));
     CHECK_EQ(received.len, 4);
     CHECK_EQ(b.f.ops->look(b.server), PIPC_LOOK_GONE);
-    CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), 5000, &received));
+    CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), TEST_LONG, &received));
     CHECK_EQ(received.flags, PIPC_RECEIVED_END);
     close_both(&b);
 }
@@ -312,7 +312,7 @@ TEST(uds_packets, look_takes_nothing)
 
     open_both(&b);
     CHECK_EQ(b.f.ops->look(b.server), PIPC_LOOK_NOTHING);
-    CHECK_OK(uds_put(&b.f, b.client, "x", 1, 1000));
+    CHECK_OK(uds_put(&b.f, b.client, "x", 1, TEST_LONG));
     CHECK_EQ(b.f.ops->look(b.server), PIPC_LOOK_READABLE);
     CHECK_EQ(b.f.ops->look(b.server), PIPC_LOOK_READABLE);
     CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), UDS_NOW, &received));
@@ -347,7 +347,7 @@ TEST(uds_packets, send_to_a_peer_that_does_not_read_times_out_and_loses_nothing)
     began = test_now_ms();
     CHECK_RESULT(uds_put(&b.f, b.client, got, sizeof(got), 50), PIPC_ERR_TIMEOUT);
     began = test_now_ms() - began;
-    CHECK_MSG(began >= 49 && began < 70 * test_slow(), "%" PRIu64 " ms", began);
+    CHECK_MSG(began >= 49 && began < test_limit(70), "%" PRIu64 " ms", began);
     while (count-- > 0) {
         CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), UDS_NOW, &received));
         CHECK_EQ(received.len, sizeof(got));
@@ -364,7 +364,7 @@ static void *read_all(void *arg)
     static char got[4096];
 
     do
-        CHECK_OK(uds_get(&b->f, b->server, got, sizeof(got), 5000, &received));
+        CHECK_OK(uds_get(&b->f, b->server, got, sizeof(got), TEST_LONG, &received));
     while (received.len != 1);
     return NULL;
 }
@@ -377,7 +377,7 @@ TEST(uds_packets, blocked_send_goes_on_when_the_peer_reads)
     open_both(&b);
     fill(&b);
     CHECK(pthread_create(&thread, NULL, read_all, &b) == 0);
-    CHECK_OK(uds_put(&b.f, b.client, "x", 1, (int)(5000 * test_slow())));
+    CHECK_OK(uds_put(&b.f, b.client, "x", 1, TEST_LONG));
     pthread_join(thread, NULL);
     close_both(&b);
 }
@@ -410,9 +410,9 @@ TEST(uds_packets, send_to_a_closed_peer_fails_without_a_signal)
     signal(SIGPIPE, SIG_DFL);
     uds_end(&b.f, b.server);
     b.server = NULL;
-    CHECK_RESULT(uds_put(&b.f, b.client, "x", 1, 1000), PIPC_ERR_SEND);
+    CHECK_RESULT(uds_put(&b.f, b.client, "x", 1, TEST_LONG), PIPC_ERR_SEND);
     CHECK_EQ(b.f.err.os_code, EPIPE);
-    CHECK_RESULT(uds_put(&b.f, b.client, "x", 1, 1000), PIPC_ERR_SEND);
+    CHECK_RESULT(uds_put(&b.f, b.client, "x", 1, TEST_LONG), PIPC_ERR_SEND);
     close_both(&b);
 }
 

@@ -54,7 +54,7 @@ TEST(uds_stale, socket_of_a_killed_server_is_reclaimed_after_two_repeats)
     began = test_now_ms();
     check_reclaimed(&f);
     began = test_now_ms() - began;
-    CHECK_MSG(began >= 99 && began < 600 * test_slow(), "%" PRIu64 " ms", began);
+    CHECK_MSG(began >= 99 && began < test_limit(600), "%" PRIu64 " ms", began);
     uds_fixture_close(&f);
 }
 
@@ -250,11 +250,11 @@ TEST(uds_stale, live_server_is_kept_and_sees_a_connection_without_a_byte)
     uds_check_kept(&f, "live server");
     client = uds_must_connect(&f, "a");
     probe = uds_must_accept(&f, listener);
-    CHECK_OK(uds_get(&f, probe, got, sizeof(got), 1000, &received));
+    CHECK_OK(uds_get(&f, probe, got, sizeof(got), TEST_LONG, &received));
     CHECK_EQ(received.flags, PIPC_RECEIVED_END);
     server = uds_must_accept(&f, listener);
-    CHECK_OK(uds_put(&f, client, "x", 1, 1000));
-    CHECK_OK(uds_get(&f, server, got, sizeof(got), 5000, &received));
+    CHECK_OK(uds_put(&f, client, "x", 1, TEST_LONG));
+    CHECK_OK(uds_get(&f, server, got, sizeof(got), TEST_LONG, &received));
     CHECK_EQ(received.len, 1);
     uds_end(&f, probe);
     uds_end(&f, client);
@@ -268,12 +268,17 @@ TEST(uds_stale, live_server_with_a_full_queue_is_kept_at_once)
     struct uds_fixture f;
     const int server = uds_raw_listen(test_path("a.sock"), SOCK_SEQPACKET, 0);
     const int client = uds_raw_connect(test_path("a.sock"));
-    const uint64_t began = test_now_ms();
+    uint64_t took = UINT64_MAX;
 
     CHECK(client >= 0);
     uds_fixture_open(&f);
-    uds_check_kept(&f, "live server");
-    CHECK(test_now_ms() - began < 90 * test_slow());
+    /* The best of three, because a busy machine may stand still; a wait would be in each. */
+    for (int i = 0; i < 3 && took >= 90; i++) {
+        const uint64_t began = test_now_ms();
+        uds_check_kept(&f, "live server");
+        took = test_now_ms() - began;
+    }
+    CHECK_MSG(took < 90, "%" PRIu64 " ms", took);
     close(client);
     close(server);
     uds_fixture_close(&f);

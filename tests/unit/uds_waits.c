@@ -92,7 +92,7 @@ TEST(uds_waits, packet_that_is_there_wins_over_a_deadline_that_has_passed)
     struct pipc_piece piece = {got, sizeof(got)};
 
     open_both(&b);
-    CHECK_OK(uds_put(&b.f, b.client, "x", 1, 1000));
+    CHECK_OK(uds_put(&b.f, b.client, "x", 1, TEST_LONG));
     CHECK_OK(b.f.ops->receive(b.server, &piece, 1, &wait, &received, &b.f.err));
     CHECK_RESULT(b.f.ops->receive(b.server, &piece, 1, &wait, &received, &b.f.err),
                  PIPC_ERR_TIMEOUT);
@@ -117,7 +117,7 @@ TEST(uds_waits, abort_ready_before_the_call_wins_over_data_that_stays)
 
     open_both(&b);
     CHECK(pipe(stop) == 0 && write(stop[1], "x", 1) == 1);
-    CHECK_OK(uds_put(&b.f, b.client, "x", 1, 1000));
+    CHECK_OK(uds_put(&b.f, b.client, "x", 1, TEST_LONG));
     wait = uds_wait_abort(1000, stop[0]);
     CHECK_RESULT(receive_with(&b, &wait), PIPC_ERR_ABORTED);
     CHECK_RESULT(receive_with(&b, &wait), PIPC_ERR_ABORTED); /* until its owner resets it */
@@ -141,7 +141,7 @@ static void *act_later(void *arg)
     const struct later *later = arg;
     const struct timespec pause = {0, 30000000};
     struct pipc_error err = PIPC_ERROR_INIT;
-    const struct pipc_wait wait = uds_wait(1000);
+    const struct pipc_wait wait = uds_wait(TEST_LONG);
     char byte = 'x';
     const struct pipc_piece piece = {&byte, 1};
 
@@ -173,11 +173,11 @@ static void check_abort_during(uint32_t *flag, uint32_t spin_us)
     CHECK(pthread_create(&thread, NULL, act_later, &later) == 0);
     CHECK_RESULT(receive_with(&b, &wait), PIPC_ERR_ABORTED);
     began = test_now_ms() - began;
-    CHECK_MSG(began < 500 * test_slow(), "%" PRIu64 " ms", began);
+    CHECK_MSG(began < test_limit(500), "%" PRIu64 " ms", began);
     pthread_join(thread, NULL);
-    CHECK_OK(uds_put(&b.f, b.client, "x", 1, 1000));
+    CHECK_OK(uds_put(&b.f, b.client, "x", 1, TEST_LONG));
     CHECK_RESULT(receive_with(&b, &wait), PIPC_ERR_ABORTED);
-    wait = uds_wait(1000);
+    wait = uds_wait(TEST_LONG);
     CHECK_OK(receive_with(&b, &wait)); /* data is still there */
     close(stop[0]);
     close(stop[1]);
@@ -221,7 +221,7 @@ TEST(uds_waits, flag_without_a_handle_aborts_with_the_interrupt_of_who_set_it)
     open_both(&b);
     bring_one(&b);
     wait.abort_flag = &flag;
-    CHECK_OK(uds_put(&b.f, b.client, "x", 1, 1000));
+    CHECK_OK(uds_put(&b.f, b.client, "x", 1, TEST_LONG));
     CHECK_OK(receive_with(&b, &wait));
     flag = 1;
     b.f.ops->interrupt(b.server);
@@ -262,7 +262,7 @@ TEST(uds_waits, signals_neither_end_a_sleep_nor_move_its_deadline)
     bring_one(&b);
     CHECK(sigaction(SIGUSR2, &act, NULL) == 0);
     CHECK(pthread_create(&thread, NULL, send_signals, &s) == 0);
-    CHECK_MSG(lateness(&b, 300) < 200 * test_slow() * PIPC_NS_PER_MS, "signals moved the deadline");
+    CHECK_MSG(lateness(&b, 300) < test_limit(200) * PIPC_NS_PER_MS, "signals moved the deadline");
     bring_one(&b);
     __atomic_store_n(&s.stop, 1, __ATOMIC_RELEASE);
     pthread_join(thread, NULL);
@@ -302,7 +302,7 @@ TEST(uds_waits, set_flag_aborts_even_a_look)
 
     open_both(&b);
     CHECK(pipe(stop) == 0);
-    CHECK_OK(uds_put(&b.f, b.client, "x", 1, 1000));
+    CHECK_OK(uds_put(&b.f, b.client, "x", 1, TEST_LONG));
     wait.abort = stop[0];
     wait.abort_flag = &flag;
     CHECK_RESULT(receive_with(&b, &wait), PIPC_ERR_ABORTED);
@@ -380,10 +380,10 @@ static void check_interrupt(uint32_t spin_us)
     open_spinning(&b, spin_us);
     CHECK(pthread_create(&thread, NULL, interrupt_later, &b) == 0);
     CHECK_RESULT(receive_with(&b, &wait), PIPC_ERR_ABORTED);
-    CHECK(test_now_ms() - began < 500 * test_slow());
+    CHECK(test_now_ms() - began < test_limit(500));
     pthread_join(thread, NULL);
     CHECK_RESULT(receive_with(&b, &wait), PIPC_ERR_ABORTED);
-    CHECK_RESULT(uds_put(&b.f, b.server, "x", 1, 1000), PIPC_ERR_ABORTED);
+    CHECK_RESULT(uds_put(&b.f, b.server, "x", 1, TEST_LONG), PIPC_ERR_ABORTED);
     b.f.ops->finish(b.server, &wait);
     CHECK_EQ(b.f.ops->look(b.server), PIPC_LOOK_GONE);
     close_both(&b);
@@ -424,41 +424,44 @@ TEST(uds_waits, interrupt_ends_a_blocked_send)
     close_both(&b);
 }
 
-TEST(uds_waits, packet_during_a_spin_is_caught_without_a_sleep)
+/* What a receive counts whose packet comes 30 ms later. */
+static struct pipc_waiter counts_of_a_late_packet(uint32_t spin_us)
 {
     struct both b;
     struct pipc_wait wait = uds_wait(UDS_EVER);
     struct later later = {.b = &b, .fd = -1, .data = true};
-    const struct pipc_waiter *waiter;
     pthread_t thread;
 
-    open_spinning(&b, 1000000);
-    waiter = b.f.ops->waiter(b.server);
+    open_spinning(&b, spin_us);
     CHECK(pthread_create(&thread, NULL, act_later, &later) == 0);
     CHECK_OK(receive_with(&b, &wait));
     pthread_join(thread, NULL);
-    CHECK_EQ(waiter->spins, 1);
-    CHECK_EQ(waiter->sleeps, 0);
+    const struct pipc_waiter counts = *b.f.ops->waiter(b.server);
     close_both(&b);
+    return counts;
+}
+
+/* On a busy machine the packet may come too late or be there before the receive, but not each
+ * time. */
+TEST(uds_waits, packet_during_a_spin_is_caught_without_a_sleep)
+{
+    struct pipc_waiter counts = counts_of_a_late_packet(1000000);
+
+    for (int i = 0; i < 2 && counts.spins == 0; i++)
+        counts = counts_of_a_late_packet(1000000);
+    CHECK_EQ(counts.spins, 1);
+    CHECK_EQ(counts.sleeps, 0);
 }
 
 TEST(uds_waits, packet_after_the_spin_is_a_wakeup)
 {
-    struct both b;
-    struct pipc_wait wait = uds_wait(UDS_EVER);
-    struct later later = {.b = &b, .fd = -1, .data = true};
-    const struct pipc_waiter *waiter;
-    pthread_t thread;
+    struct pipc_waiter counts = counts_of_a_late_packet(10);
 
-    open_spinning(&b, 10);
-    waiter = b.f.ops->waiter(b.server);
-    CHECK(pthread_create(&thread, NULL, act_later, &later) == 0);
-    CHECK_OK(receive_with(&b, &wait));
-    pthread_join(thread, NULL);
-    CHECK_EQ(waiter->spins, 0);
-    CHECK_EQ(waiter->sleeps, 1);
-    CHECK_EQ(waiter->wakeups, 1);
-    close_both(&b);
+    for (int i = 0; i < 2 && counts.sleeps == 0; i++)
+        counts = counts_of_a_late_packet(10);
+    CHECK_EQ(counts.spins, 0);
+    CHECK_EQ(counts.sleeps, 1);
+    CHECK_EQ(counts.wakeups, 1);
 }
 
 TEST(uds_waits, spin_ends_at_the_deadline)
@@ -470,7 +473,7 @@ TEST(uds_waits, spin_ends_at_the_deadline)
     open_spinning(&b, 1000000);
     wait = uds_wait(20);
     CHECK_RESULT(receive_with(&b, &wait), PIPC_ERR_TIMEOUT);
-    CHECK(test_now_ms() - began < 500 * test_slow());
+    CHECK(test_now_ms() - began < test_limit(500));
     close_both(&b);
 }
 

@@ -110,7 +110,8 @@ pipc_result session_rig_answer(struct pipc_context *context,
     connect_start(&c, context, settings, &thread);
     *ret_raw = session_raw_accept(l);
     CHECK(*ret_raw >= 0);
-    CHECK_EQ(session_raw_receive(*ret_raw, session_rig_hello, sizeof(session_rig_hello), 5000), 76);
+    CHECK_EQ(session_raw_receive(*ret_raw, session_rig_hello, sizeof(session_rig_hello), TEST_LONG),
+             76);
     if (packet) /* a client that fails by order may be gone already */
         (void)!send(*ret_raw, packet, len, MSG_NOSIGNAL);
     else

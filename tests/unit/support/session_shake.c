@@ -38,7 +38,7 @@ void shake_next_is_served(struct session_rig *rig)
     CHECK_EQ(status.state, PIPC_SESSION_OPEN);
     CHECK_EQ(status.role, PIPC_ROLE_SERVER);
     pipc_session_close(session);
-    CHECK(session_raw_closed(raw, 1000));
+    CHECK(session_raw_closed(raw, TEST_LONG));
     close(raw);
 }
 

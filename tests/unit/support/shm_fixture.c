@@ -284,7 +284,7 @@ void shm_pair_open_with(struct shm_fixture *f, struct shm_pair *pair, uint64_t i
     shm_wires_make(pair, id, request_bytes, response_bytes);
     result = shm_try_offer(f, pair);
     CHECK_MSG(result == PIPC_OK, "offer: %s", f->err.text);
-    result = shm_try_attach(f, pair, (int)(5000 * test_slow()));
+    result = shm_try_attach(f, pair, TEST_LONG);
     CHECK_MSG(result == PIPC_OK, "attach: %s", f->err.text);
 }
 
@@ -344,8 +344,7 @@ void shm_must_get(struct shm_fixture *f, void *channel, const void *bytes, size_
 {
     static uint8_t got[1u << 21];
     struct pipc_received received;
-    const pipc_result result =
-        shm_get(f, channel, got, sizeof(got), (int)(5000 * test_slow()), &received);
+    const pipc_result result = shm_get(f, channel, got, sizeof(got), TEST_LONG, &received);
 
     CHECK_MSG(result == PIPC_OK, "receive: %s", f->err.text);
     CHECK_EQ(received.flags, 0);

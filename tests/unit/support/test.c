@@ -108,6 +108,13 @@ unsigned test_slow(void)
     return from_environment("PIPC_TEST_SLOW", SANITIZED ? 3 : 1);
 }
 
+uint64_t test_limit(unsigned ms)
+{
+    const uint64_t slow = test_slow();
+
+    return ms * slow + (slow - 1) * 1000;
+}
+
 bool test_sanitized(void)
 {
     return SANITIZED;
@@ -120,11 +127,11 @@ bool test_thread_checked(void)
 
 void test_wait_until(bool (*cond)(void *arg), void *arg, unsigned limit_ms, const char *what)
 {
-    const uint64_t end = test_now_ms() + (uint64_t)limit_ms * test_slow();
+    const uint64_t limit = test_limit(limit_ms), end = test_now_ms() + limit;
 
     while (!cond(arg)) {
         if (test_now_ms() > end)
-            test_fail(__FILE__, __LINE__, "not within %u ms: %s", limit_ms * test_slow(), what);
+            test_fail(__FILE__, __LINE__, "not within %u ms: %s", (unsigned)limit, what);
         test_system_pause();
     }
 }

@@ -217,8 +217,7 @@ void *uds_must_listen(struct uds_fixture *f, const char *service)
 void *uds_must_connect(struct uds_fixture *f, const char *service)
 {
     void *channel = NULL;
-    const pipc_result result =
-        uds_try_connect(f, test_dir(), service, (int)(5000 * test_slow()), &channel);
+    const pipc_result result = uds_try_connect(f, test_dir(), service, TEST_LONG, &channel);
 
     CHECK_MSG(result == PIPC_OK, "connect: %s", f->err.text);
     return channel;
@@ -227,7 +226,7 @@ void *uds_must_connect(struct uds_fixture *f, const char *service)
 void *uds_must_accept(struct uds_fixture *f, void *listener)
 {
     void *channel = NULL;
-    const pipc_result result = uds_try_accept(f, listener, (int)(5000 * test_slow()), &channel);
+    const pipc_result result = uds_try_accept(f, listener, TEST_LONG, &channel);
 
     CHECK_MSG(result == PIPC_OK, "accept: %s", f->err.text);
     return channel;

@@ -77,7 +77,7 @@ TEST(np_ends, finish_gives_a_client_that_never_reads_half_a_second)
     CHECK_OK(np_put(&f, server, "answer", 6, 1000));
     CHECK_OK(np_put(&f, client, "discarded", 9, 1000));
     const uint64_t took = finish_ms(&f, server, NULL);
-    CHECK_MSG(took >= PIPC_NP_FLUSH_MS - 1 && took < 2 * PIPC_NP_FLUSH_MS * test_slow(),
+    CHECK_MSG(took >= PIPC_NP_FLUSH_MS - 1 && took < test_limit(2 * PIPC_NP_FLUSH_MS),
               "it took %u ms", (unsigned)took);
     np_end(&f, server);
     np_expect_end(&f, client); /* its time is over: what was unread is gone */
@@ -138,7 +138,7 @@ TEST(np_ends, a_client_closes_at_once_with_unread_data_in_either_direction)
     began = np_clock_ns();
     f.ops->finish(client, NULL);
     np_end(&f, client);
-    CHECK(np_clock_ns() - began < 200 * PIPC_NS_PER_MS * test_slow());
+    CHECK(np_clock_ns() - began < test_limit(200) * PIPC_NS_PER_MS);
     np_expect(&f, server, "unread", 6);
     np_expect_end(&f, server);
     np_end(&f, server);

@@ -169,14 +169,14 @@ TEST(win_handshake, an_empty_hello_and_a_client_that_closes_are_disconnected)
     listen_open(&s);
     s.raw = np_raw_client(SERVICE);
     CHECK(WriteFile(s.raw, "", 0, &moved, NULL));
-    CHECK_RESULT(pipc_accept(s.listener, 5000, PIPC_NO_HANDLE, &s.session, NULL),
+    CHECK_RESULT(pipc_accept(s.listener, TEST_LONG, PIPC_NO_HANDLE, &s.session, NULL),
                  PIPC_ERR_DISCONNECTED);
     CloseHandle(s.raw);
     s.raw = np_raw_client(SERVICE);
-    CHECK_OK(pipc_accept_begin(s.listener, 5000, PIPC_NO_HANDLE, &handshake, NULL));
+    CHECK_OK(pipc_accept_begin(s.listener, TEST_LONG, PIPC_NO_HANDLE, &handshake, NULL));
     CloseHandle(s.raw);
     s.raw = NULL;
-    CHECK_RESULT(pipc_handshake_run(&handshake, NULL, 5000, PIPC_NO_HANDLE, &s.session, NULL),
+    CHECK_RESULT(pipc_handshake_run(&handshake, NULL, TEST_LONG, PIPC_NO_HANDLE, &s.session, NULL),
                  PIPC_ERR_DISCONNECTED);
     listen_close(&s);
 }
@@ -193,7 +193,7 @@ TEST(win_handshake, two_clients_are_served_while_a_third_is_silent)
     listen_open(&s);
     hello.auth_token = 5;
     quiet = np_raw_client(SERVICE);
-    CHECK_OK(pipc_accept_begin(s.listener, 5000, PIPC_NO_HANDLE, &silent, NULL));
+    CHECK_OK(pipc_accept_begin(s.listener, TEST_LONG, PIPC_NO_HANDLE, &silent, NULL));
     CHECK(!np_signalled((HANDLE)pipc_handshake_wait_handle(silent), 0));
     for (int i = 0; i < 2; i++) {
         CHECK_OK(shake(&s, packet, hello_packet(&hello, packet)));
@@ -259,7 +259,7 @@ TEST(win_handshake, a_cut_off_first_packet_is_refused_by_its_header_or_ends_the_
     message.kind = PIPC_KIND_RESPONSE;
     message.transport_status = PIPC_STATUS_LIMIT_EXCEEDED;
     message.item_count = 1;
-    CHECK_OK(pipc_session_send(s.session, &message, 1000, PIPC_NO_HANDLE, NULL));
+    CHECK_OK(pipc_session_send(s.session, &message, TEST_LONG, PIPC_NO_HANDLE, NULL));
     listen_close(&s);
     session_open(&s);
     (void)request_packet(packet, 268);

@@ -216,7 +216,7 @@ static void check_noticed(const struct killing *k, HANDLE thread, unsigned limit
 
     np_join(thread);
     const int64_t ms = (int64_t)(now - k->gone_ns) / (int64_t)PIPC_NS_PER_MS;
-    CHECK_MSG(ms < (int64_t)(limit_ms * test_slow()), "noticed %d ms after the end", (int)ms);
+    CHECK_MSG(ms < (int64_t)test_limit(limit_ms), "noticed %d ms after the end", (int)ms);
 }
 
 /* One server killed; another one takes its place and the same client goes on. */

@@ -312,14 +312,14 @@ TEST(win_upgrade, responses_that_are_not_what_their_words_say_break_the_session)
         const HANDLE thread = np_thread(connect_meeting, &m);
         CHECK_OK(pipc_accept(listener, 10000, PIPC_NO_HANDLE, &server, NULL));
         np_join(thread);
-        CHECK_OK(pipc_session_send(m.client, &message, 1000, PIPC_NO_HANDLE, NULL));
+        CHECK_OK(pipc_session_send(m.client, &message, TEST_LONG, PIPC_NO_HANDLE, NULL));
         struct winshm_header *const region = region_of(win_status(server).session_id);
         CHECK(pipc_header_encode(&header, (uint8_t *)region + region->response_offset,
                                  PIPC_HEADER_LEN));
         region->resp_len = rows[i].len;
         __atomic_store_n(&region->resp_seq, 1, __ATOMIC_SEQ_CST);
         message = (struct pipc_message){.size = sizeof(message)};
-        CHECK_RESULT(pipc_session_receive(m.client, 1000, 0, PIPC_NO_HANDLE, &message, NULL),
+        CHECK_RESULT(pipc_session_receive(m.client, TEST_LONG, 0, PIPC_NO_HANDLE, &message, NULL),
                      rows[i].result);
         CHECK_EQ(win_status(m.client).state,
                  rows[i].result == PIPC_OK ? PIPC_SESSION_OPEN : PIPC_SESSION_BROKEN);

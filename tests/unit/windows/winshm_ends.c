@@ -56,7 +56,7 @@ static void ends_while_waiting(uint32_t bit, uint32_t role, uint64_t spin_us, bo
     CHECK_OK(ws_get(&f, waits, got, sizeof(got), 10000, &received));
     took = (np_clock_ns() - took) / PIPC_NS_PER_MS;
     CHECK_EQ(received.flags, PIPC_RECEIVED_END);
-    CHECK_MSG(took < 40 + 200 * test_slow(), "it took %u ms", (unsigned)took);
+    CHECK_MSG(took < test_limit(240), "it took %u ms", (unsigned)took);
     np_join(thread);
     expect_end(&f, waits);
     ws_end(&f, waits);

@@ -97,9 +97,9 @@ TEST(winshm_waits, deadlines_shorter_and_longer_than_a_slice_are_kept_and_a_late
         pair_open(&p, bits[b], 0);
         ws_pass(&p.f, p.client, p.server, 'r', 32);
         took = timed_out_ms(&p, p.client, 30);
-        CHECK_MSG(took >= 30 && took < 300 * test_slow(), "30 ms took %u", (unsigned)took);
+        CHECK_MSG(took >= 30 && took < test_limit(300), "30 ms took %u", (unsigned)took);
         took = timed_out_ms(&p, p.client, 250);
-        CHECK_MSG(took >= 250 && took < 600 * test_slow(), "250 ms took %u", (unsigned)took);
+        CHECK_MSG(took >= 250 && took < test_limit(600), "250 ms took %u", (unsigned)took);
         CHECK(timed_out_ms(&p, p.client, NP_NOW) < 100);
         CHECK_OK(ws_put(&p.f, p.server, "0123456789abcdef0123456789abcdef", 32));
         CHECK_OK(ws_get(&p.f, p.client, got, sizeof(got), NP_NOW, &received));
@@ -217,7 +217,7 @@ TEST(winshm_waits, an_event_that_is_set_over_and_over_without_a_message_changes_
     CHECK(n.event);
     const HANDLE thread = np_thread(nag, &n);
     took = timed_out_ms(&p, p.server, 300);
-    CHECK_MSG(took >= 300 && took < 700 * test_slow(), "300 ms took %u", (unsigned)took);
+    CHECK_MSG(took >= 300 && took < test_limit(700), "300 ms took %u", (unsigned)took);
     __atomic_store_n(&n.stop, 1, __ATOMIC_RELEASE);
     np_join(thread);
     CHECK(n.told > 100);
