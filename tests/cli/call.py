@@ -158,8 +158,11 @@ def test_key_with_a_nul_is_not_cut(case):
 @over('uds', 'shm')
 def test_each_of_many_keys_has_the_whole_timeout(case):
     case.serve('increment', '--service', 'svc')
-    done = case.pipc('call', 'increment', '--stdin', '--service', 'svc', '--json', '--timeout', 200 * case.slow,
-                     stdin=''.join(f'{n}\n' for n in range(30000)))
+    for _ in range(3):        # a busy machine may stand still for so long inside a key, but not each time
+        done = case.pipc('call', 'increment', '--stdin', '--service', 'svc', '--json', '--timeout', 200 * case.slow,
+                         stdin=''.join(f'{n}\n' for n in range(30000)))
+        if done.code == 0:
+            break
     assert done.code == 0 and len(done.json()['items']) == 30000, str(done)[-300:]
 
 
@@ -170,7 +173,7 @@ def test_call_timeout_of_the_configuration_counts(case):
     server.send_signal(signal.SIGSTOP)
     begin = time.monotonic()
     done = case.pipc('call', 'increment', 1, '--service', 'svc', '--config', config)
-    assert done.code == 6 and time.monotonic() - begin < 3, str(done)
+    assert done.code == 6 and time.monotonic() - begin < case.limit(1), str(done)
     server.send_signal(signal.SIGCONT)
 
 
@@ -179,7 +182,7 @@ def test_wait_is_not_outlasted_by_an_attempt(case):
     server.send_signal(signal.SIGSTOP)
     begin = time.monotonic()
     done = case.pipc('call', 'increment', 1, '--service', 'svc', '--wait', 200)
-    assert done.code == 6 and time.monotonic() - begin < 3, str(done)
+    assert done.code == 6 and time.monotonic() - begin < case.limit(1), str(done)
     server.send_signal(signal.SIGCONT)
 
 

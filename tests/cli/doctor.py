@@ -120,7 +120,7 @@ def test_silent_server_is_told_after_the_timeout(case):
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
         s.bind(os.path.join(case.run_dir, 'increment.sock'))
         s.listen(4)
-        done = look(case, 'increment', '--timeout', 100)
+        done = look(case, 'increment', '--timeout', 300 * case.slow)
     assert done.code == 6 and 'does not answer' in finding(done.json(), 'session', 'bad'), str(done)
     assert done.json()['owner_pid'] == os.getpid(), str(done)
 

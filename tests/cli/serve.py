@@ -54,10 +54,10 @@ def test_sigterm_under_load_answers_running_calls(case):
         sink.start()
     begin = time.monotonic()
     assert case.stop(server) == 0
-    assert time.monotonic() - begin < 1.0 * case.slow
+    assert time.monotonic() - begin < case.limit(1)
     assert os.listdir(case.run_dir) == []
     for client, sink in zip(clients, sinks):
-        assert client.wait(30) in (1, 3), open(client.err_path).read()
+        assert client.wait(30 * case.slow) in (1, 3), open(client.err_path).read()
         sink.join()
 
 
@@ -69,7 +69,7 @@ def test_sigterm_ends_within_a_second_with_a_stopped_client(case):
     client.send_signal(signal.SIGSTOP)
     begin = time.monotonic()
     assert case.stop(server) == 0
-    assert time.monotonic() - begin < 1.0 * case.slow
+    assert time.monotonic() - begin < case.limit(1)
 
 
 def test_default_directory_is_made_and_others_must_exist(case):
@@ -121,7 +121,7 @@ def test_handed_in_listener_is_served_and_kept(case):
     notify.bind(os.path.join(case.folder, 'notify'))
     sockets, command, preexec = activation(case)
     server = case.start(command, preexec=preexec, pass_fds=(3,), env={'NOTIFY_SOCKET': notify.getsockname()})
-    notify.settimeout(10)
+    notify.settimeout(60)
     assert notify.recv(100) == b'READY=1'
     assert call(case, 'increment', 1).json() == {'value': 2}
     assert case.stop(server) == 0
@@ -312,7 +312,7 @@ def test_notification_goes_to_an_abstract_name(case):
     name = f'pipc-test-{os.getpid()}'
     notify.bind('\0' + name)
     server = case.serve('increment', '--service', 'svc', env={'NOTIFY_SOCKET': '@' + name})
-    notify.settimeout(10)
+    notify.settimeout(60)
     assert notify.recv(100) == b'READY=1'
     assert case.stop(server) == 0
 

@@ -203,7 +203,7 @@ def test_exit_code_of_once_is_that_of_its_cause(case):
 def test_provider_that_hangs_is_told_within_the_timeout(case):
     server = serve(case, made(case, *TWO))
     top = case.start(words(case, '--json', '--interval', 1, '--timeout', 300), ready='')
-    assert not json.loads(top.stdout.readline())['stale']
+    case.until(lambda: not json.loads(top.stdout.readline())['stale'], what='an answer in time')
     server.send_signal(signal.SIGSTOP)
     try:
         line = case.until(lambda: (lambda l: l if l['stale'] else None)(json.loads(top.stdout.readline())), what='a stale line')

@@ -87,17 +87,17 @@ def test_deadline_holds_against_stopped_servers(case):
     client = case.calling('increment', '1', '--repeat', '1000000', '--service', 'svc', '--json', '--timeout', '400')
     server.send_signal(signal.SIGSTOP)
     begin = time.monotonic()
-    lines = client.stdout.read().decode().splitlines() if client.wait(20) is not None else []
+    lines = client.stdout.read().decode().splitlines() if client.wait(20 * case.slow) is not None else []
     took = time.monotonic() - begin
     assert json.loads(lines[-1])['error'] == 'timeout' and client.returncode == 6, lines[-1]
-    assert 0.3 < took < 0.4 + 0.5 * case.slow, took
+    assert took < case.limit(0.9), took
     waiting = []
     for n in range(40):        # the last of them meet a full queue
         begin = time.monotonic()
         done = case.pipc('call', 'increment', 1, '--service', 'svc', '--json', '--timeout', 60)
         waiting.append(time.monotonic() - begin)
         assert done.json()['error'] in ('timeout', 'not_ready') and done.code == 6, str(done)
-    assert max(waiting) < 0.06 + 0.5 * case.slow, max(waiting)
+    assert max(waiting) < case.limit(0.56), max(waiting)
     server.send_signal(signal.SIGCONT)
     raw.good_client(case)
     assert case.stop(server) == 0
@@ -201,10 +201,12 @@ def test_idle_sessions_never_wake_the_server(case):
             with open(f'/proc/{server.pid}/task/{task}/status') as f:
                 total += sum(int(line.split()[1]) for line in f if line.startswith('voluntary_ctxt'))
         return total
-    time.sleep(0.2)
-    before = switches()
-    time.sleep(1)
-    woken = switches() - before
+    woken = 1000
+    for _ in range(3):  # right after the answers a busy machine may have let threads stand still on their way to sleep
+        time.sleep(0.2)
+        before = switches()
+        time.sleep(1)
+        woken = min(woken, switches() - before)
     assert woken <= (2 if case.slow == 1 else 20), f'{woken} wake-ups in a second without traffic'
     assert case.stop(server) == 0
 
@@ -230,7 +232,7 @@ def test_stop_is_quick_in_whatever_state_clients_are(case):
                 c.send(Header(code=1).pack())
         begin = time.monotonic()
         assert case.stop(server) == 0, state
-        assert time.monotonic() - begin < 1.0 * case.slow, f'state {state}: {time.monotonic() - begin} s'
+        assert time.monotonic() - begin < case.limit(1), f'state {state}: {time.monotonic() - begin} s'
         assert os.listdir(case.run_dir) == [], state
 
 
@@ -241,7 +243,7 @@ def test_interrupted_calls_end_at_once_wherever_they_wait(case):
             if state == 'handshake':
                 script.read_hello(sock)
                 script.note('now')
-                time.sleep(1)
+                raw.transport.wait(sock, 1, Deadline(60000))        # it hangs up
                 return
             session = script.greet(sock, agreed_packet_size=52)
             h, _ = script.request(session)
@@ -249,8 +251,8 @@ def test_interrupted_calls_end_at_once_wherever_they_wait(case):
                 for p in series(answer(h, string(b'x' * 90)), string(b'x' * 90), 52)[:2]:
                     sock.sendmsg([p], [], raw.FLAGS)
             script.note('now')
-            if state != 'pause':
-                raw.get(session, Deadline(5000))
+            if state != 'pause' or n > 1:
+                raw.get(session, Deadline(60000))
         return plan
     for state in ('handshake', 'answer', 'chunks', 'pause'):
         script = Script(case, plan_of(state))
@@ -259,8 +261,8 @@ def test_interrupted_calls_end_at_once_wherever_they_wait(case):
         time.sleep(0.05)
         begin = time.monotonic()
         client.send_signal(signal.SIGINT)
-        assert client.wait(10) == 7, state
-        assert time.monotonic() - begin < 0.2 * case.slow, state
+        assert client.wait(20 * case.slow) == 7, state
+        assert time.monotonic() - begin < case.limit(0.2), state
         assert json.loads(client.stdout.read())['error'] == 'aborted', state
         script.stop()
 
@@ -285,7 +287,7 @@ def test_stopped_and_continued_programs_lose_nothing(case):
     thread.start()
     try:
         lines = client.stdout.read().decode().splitlines()
-        assert client.wait(30) == 0, open(client.err_path).read()
+        assert client.wait(30 * case.slow) == 0, open(client.err_path).read()
     finally:
         halt.set()
         thread.join()
@@ -299,7 +301,7 @@ def test_silent_clients_and_half_a_hello_hold_nobody_up(case):
     silent = [Raw(case) for _ in range(16)]
     begin = time.monotonic()
     raw.good_client(case)
-    assert time.monotonic() - begin < 0.3 * case.slow
+    assert time.monotonic() - begin < case.limit(0.3)
     assert silent[0].get() == b'', 'the oldest of 17 pending handshakes is not closed'
     assert all(c.is_silent(20) for c in silent[2:]), 'a younger one was closed'
     half = Raw(case).send(Hello().packet()[:40])
@@ -311,7 +313,7 @@ def test_silent_clients_and_half_a_hello_hold_nobody_up(case):
     flood = [Raw(case) for _ in range(100)]
     begin = time.monotonic()
     raw.good_client(case)
-    assert time.monotonic() - begin < 0.5 * case.slow
+    assert time.monotonic() - begin < case.limit(0.5)
     for c in silent + flood + [young]:
         c.close()
     assert case.stop(server) == 0
@@ -322,11 +324,11 @@ def test_reading_off_after_a_refusal_is_bounded(case):
     for packet, pause in ((bytes(100), 0), (bytes(10), 0.01)):
         c = Raw(case)
         c.hello(max_request_payload_bytes=100)
-        c.send(Header(code=1, payload_len=101, message_id=3).pack())
         begin = time.monotonic()
-        c.sock.settimeout(5)
+        c.send(Header(code=1, payload_len=101, message_id=3).pack())
+        c.sock.settimeout(20)
         try:
-            while time.monotonic() - begin < 3:
+            while time.monotonic() - begin < 10 * case.slow:
                 c.sock.sendmsg([packet], [], raw.FLAGS)
                 time.sleep(pause)
         except OSError:
@@ -334,6 +336,6 @@ def test_reading_off_after_a_refusal_is_bounded(case):
         took = time.monotonic() - begin
         c.sock.setblocking(False)
         assert c.get() == raw.error_answer(5, 1, 3)
-        assert took < 0.3 * case.slow and (not pause or took > 0.08), took
+        assert took < case.limit(0.3) and (not pause or took > 0.08), took
         c.close()
     assert case.stop(server) == 0

@@ -14,7 +14,7 @@ def test_one_deadline_covers_everything_while_the_owner_is_stopped(case):
     """connect() succeeds at a stopped owner; the answer to HELLO never comes."""
     server = case.serve('increment', '--service', 'svc')
     server.send_signal(signal.SIGSTOP)
-    longest = 0.5 + 0.2 * case.slow
+    longest = case.limit(0.7)
     for words in (['call', 'increment', 1], ['call', 'increment', 1, 2, '--batch'],
                   ['watch', 'cgroups-snapshot', '--count', 1, '--interval', 1]):
         begin = time.monotonic()

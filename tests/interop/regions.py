@@ -22,7 +22,7 @@ def gone_within(case, ms, what):
     begin = time.monotonic()
     case.until(lambda: not regions(case), what=what)
     took = time.monotonic() - begin
-    assert took < ms / 1000 * case.slow, f'{what}: {took:.3f} s'
+    assert took < case.limit(ms / 1000), f'{what}: {took:.3f} s'
 
 
 def stats(done):
@@ -218,26 +218,32 @@ def test_end_of_the_server_is_noticed_while_a_call_waits(case):
         took = time.monotonic() - begin
         # noticed, a pause of 150 ms, 20 attempts of 5 ms
         assert json.loads(out)['error'] == 'disconnected' and client.returncode == 1, f'{preset} {out}'
-        assert took < 0.7 * case.slow, f'{preset} {took:.3f} s'
+        assert took < case.limit(0.7), f'{preset} {took:.3f} s'
         server.wait()
 
 
 def test_idle_clients_learn_of_a_stop_at_once_and_recover(case):
     """Existing clients look at nothing but the region: without an end mark their next call would last until its deadline."""
     for preset in PRESETS:
-        server = case.serve('increment', '--service', 'svc')
-        client = case.start([*case.partner_words(('call', 'increment', case.run_dir, 'svc', 1, '--repeat', 2, '--interval', 1500,
-                                                  '--timeout', 20000, *preset))], ready='{"value": 2}')
-        time.sleep(0.15)
-        assert case.stop(server) == 0
-        assert regions(case) == []
-        server = case.serve('increment', '--service', 'svc')
-        begin = time.monotonic()
-        line = client.stdout.readline()
-        took = time.monotonic() - begin
+        for _ in range(3):
+            server = case.serve('increment', '--service', 'svc')
+            client = case.start([*case.partner_words(('call', 'increment', case.run_dir, 'svc', 1, '--repeat', 2, '--interval', 1500,
+                                                      '--timeout', 20000, *preset))], ready='{"value": 2}')
+            called = time.monotonic()
+            time.sleep(0.15)
+            assert case.stop(server) == 0
+            assert regions(case) == []
+            server = case.serve('increment', '--service', 'svc')
+            begin = time.monotonic()
+            line = client.stdout.readline()
+            took = time.monotonic() - begin
+            if begin - called < 1.2:        # else a busy machine had no server at the time of the second call
+                break
+            client.wait(20 * case.slow)
+            assert case.stop(server) == 0
         assert json.loads(line) == {'value': 2}, f'{preset} {line}'
-        assert took < 2.5 * case.slow, f'{preset} {took:.3f} s'
-        assert client.wait(20) == 0
+        assert took < case.limit(2.5), f'{preset} {took:.3f} s'
+        assert client.wait(20 * case.slow) == 0
         assert case.stop(server) == 0
 
 
@@ -260,7 +266,7 @@ def test_stop_under_traffic_tells_every_client_within_200_ms(case):
             assert over.wait(20), f'{preset} {interval}: not told'
             took = time.monotonic() - begin
             assert 'error' in json.loads(last[0]), last
-            assert took < (0.2 + interval / 1000 + 0.1) * case.slow, f'{preset} {interval}: {took:.3f} s'
+            assert took < case.limit(0.3 + interval / 1000), f'{preset} {interval}: {took:.3f} s'
             assert case.stop(server) == 0
             assert os.listdir(case.run_dir) == []
 
@@ -272,7 +278,7 @@ def test_end_mark_of_ours_ends_a_session_at_once(case):
         assert done.code == 0, str(done)
         begin = time.monotonic()
         case.until(lambda: not regions(case), what='the region')
-        assert time.monotonic() - begin < 0.05 * case.slow
+        assert time.monotonic() - begin < case.limit(0.05)
     assert case.stop(server) == 0
 
 
@@ -283,8 +289,8 @@ def test_full_servers_of_existing_peers_cost_no_shared_memory(case):
         holder = Raw(case)
         holder.hello()
         begin = time.monotonic()
-        done = case.pipc('call', 'increment', 1, '--service', 'svc', '--json', '--timeout', 3000)
-        assert done.code in (1, 3, 6) and time.monotonic() - begin < 4.0 * case.slow, f'{preset} {done}'
+        done = case.pipc('call', 'increment', 1, '--service', 'svc', '--json', '--timeout', 5000)
+        assert done.code in (1, 3, 6) and time.monotonic() - begin < case.limit(4), f'{preset} {done}'
         client = case.calling('increment', '1', '--service', 'svc', '--json', '--wait', '20000', ready=None)
         time.sleep(0.2)
         holder.close()
@@ -342,8 +348,8 @@ def test_idle_sessions_wake_the_server_only_at_the_end_of_a_slice(case):
                 total += sum(int(line.split()[1]) for line in f if line.startswith('voluntary_ctxt'))
         return total
     time.sleep(0.2)
-    before = switches()
+    begin, before = time.monotonic(), switches()
     time.sleep(1)
-    woken = switches() - before
-    assert woken <= 5 * 12, f'{woken} wake-ups in a second of five idle sessions'
+    woken, seconds = switches() - before, time.monotonic() - begin
+    assert woken <= 5 * 12 * seconds, f'{woken} wake-ups in {seconds} s of five idle sessions'
     assert case.stop(server) == 0
