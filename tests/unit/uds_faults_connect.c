@@ -125,7 +125,7 @@ TEST(uds_faults, one_packet_costs_one_system_call_each_way)
     CHECK_OK(uds_put(&b.f, b.client, "x", 1, TEST_LONG));
     CHECK_EQ(calls_total(), 1);
     calls_arm();
-    wait = uds_wait_abort(1000, stop[0]);
+    wait = uds_wait_abort(TEST_LONG, stop[0]);
     wait.abort_flag = &flag;
     CHECK_OK(b.f.ops->receive(b.server, &piece, 1, &wait, &received, &b.f.err));
     CHECK_EQ(calls_total(), 1);

@@ -299,9 +299,9 @@ TEST(uds_listen, abort_wins_over_a_waiting_client)
     CHECK(pipe(stop) == 0 && write(stop[1], "x", 1) == 1);
     listener = uds_must_listen(&f, "a");
     client = uds_must_connect(&f, "a");
-    wait = uds_wait_abort(1000, stop[0]);
+    wait = uds_wait_abort(TEST_LONG, stop[0]);
     CHECK_RESULT(f.ops->accept(f.self, listener, &wait, &server, &f.err), PIPC_ERR_ABORTED);
-    wait = uds_wait_abort(1000, 9999);
+    wait = uds_wait_abort(TEST_LONG, 9999);
     CHECK_RESULT(f.ops->accept(f.self, listener, &wait, &server, &f.err), PIPC_ERR_BAD_PARAM);
     CHECK(!server);
     server = uds_must_accept(&f, listener);

@@ -118,7 +118,7 @@ TEST(uds_waits, abort_ready_before_the_call_wins_over_data_that_stays)
     open_both(&b);
     CHECK(pipe(stop) == 0 && write(stop[1], "x", 1) == 1);
     CHECK_OK(uds_put(&b.f, b.client, "x", 1, TEST_LONG));
-    wait = uds_wait_abort(1000, stop[0]);
+    wait = uds_wait_abort(TEST_LONG, stop[0]);
     CHECK_RESULT(receive_with(&b, &wait), PIPC_ERR_ABORTED);
     CHECK_RESULT(receive_with(&b, &wait), PIPC_ERR_ABORTED); /* until its owner resets it */
     CHECK(read(stop[0], &byte, 1) == 1);
@@ -317,7 +317,7 @@ TEST(uds_waits, set_flag_aborts_even_a_look)
 TEST(uds_waits, abort_handle_that_is_none_is_a_bad_parameter)
 {
     struct both b;
-    struct pipc_wait wait = uds_wait_abort(1000, 9999);
+    struct pipc_wait wait = uds_wait_abort(TEST_LONG, 9999);
     struct pipc_wait negative = uds_wait_abort(UDS_NOW, -7);
     int stop[2];
 
@@ -336,7 +336,7 @@ TEST(uds_waits, bad_abort_handle_is_found_while_spinning_and_sleeping_too)
 {
     uint32_t flag = 0;
     struct both b;
-    struct pipc_wait wait = uds_wait_abort(1000, 9999);
+    struct pipc_wait wait = uds_wait_abort(TEST_LONG, 9999);
 
     wait.abort_flag =
         &flag; /* says that nothing is asked for, so the handle is first seen in the sleep */
@@ -354,7 +354,7 @@ TEST(uds_waits, closed_end_of_a_socket_pair_aborts)
     open_both(&b);
     CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
     close(pair[1]);
-    wait = uds_wait_abort(1000, pair[0]);
+    wait = uds_wait_abort(TEST_LONG, pair[0]);
     CHECK_RESULT(receive_with(&b, &wait), PIPC_ERR_ABORTED);
     close(pair[0]);
     close_both(&b);

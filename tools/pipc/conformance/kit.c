@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define LIMIT_DEFAULT_S 30u
+#define TRIES           3 /* of a case that was late */
 
 /* ---- inside a case ---- */
 
@@ -32,15 +33,30 @@ __attribute__((format(PIPC_PRINTF_KIND, 3, 0))) static _Noreturn void case_end(i
     _exit(code); /* no exit handlers: the module may be in any state */
 }
 
-void kit_fail(const char *file, int line, const char *format, ...)
+static _Noreturn void case_end_at(int code, const char *file, int line, const char *format,
+                                  va_list args)
 {
     const char *const base = strrchr(file, '/');
     char where[128];
-    va_list args;
 
     snprintf(where, sizeof(where), "%s:%d: ", base ? base + 1 : file, line);
+    case_end(code, where, format, args);
+}
+
+void kit_fail(const char *file, int line, const char *format, ...)
+{
+    va_list args;
+
     va_start(args, format);
-    case_end(KIT_EXIT_FAILED, where, format, args);
+    case_end_at(KIT_EXIT_FAILED, file, line, format, args);
+}
+
+void kit_late(const char *file, int line, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    case_end_at(KIT_EXIT_LATE, file, line, format, args);
 }
 
 void kit_skip(const char *format, ...)
@@ -214,7 +230,7 @@ static const char *judge(const struct kit_case *c, const struct kit_outcome *out
         return "skipped";
     else if (outcome->exit_code == KIT_EXIT_SKIPPED)
         snprintf(why, len, "skipped, but the module claims what this case judges");
-    else if (outcome->exit_code != KIT_EXIT_FAILED)
+    else if (outcome->exit_code != KIT_EXIT_FAILED && outcome->exit_code != KIT_EXIT_LATE)
         snprintf(why, len, "ended with exit code %d", outcome->exit_code);
     return "failed";
 }
@@ -259,25 +275,34 @@ static void print_tap(unsigned number, const struct kit_case *c, const char *ver
         print_reason(why, text);
 }
 
+static void try_case(const struct options *o, const struct kit_case *c, struct kit_outcome *outcome)
+{
+    char dir[64];
+
+    memset(outcome, 0, sizeof(*outcome));
+    if (kit_dir_make(o->run_dir, dir, sizeof(dir))) {
+        child_run(o, c->id, dir, outcome);
+        kit_dir_remove(dir);
+    } else {
+        outcome->exit_code = -1;
+        snprintf(outcome->text, sizeof(outcome->text), "no directory for the case: %s",
+                 strerror(errno));
+    }
+}
+
 static void run_case(void *arg, const struct kit_case *c)
 {
     struct run *run = arg;
     const struct options *o = run->subject->options;
     static struct kit_outcome outcome;
     const char *verdict;
-    char dir[64], why[128];
+    char why[128];
 
     if (run->stopped)
         return;
-    memset(&outcome, 0, sizeof(outcome));
-    if (kit_dir_make(o->run_dir, dir, sizeof(dir))) {
-        child_run(o, c->id, dir, &outcome);
-        kit_dir_remove(dir);
-    } else {
-        outcome.exit_code = -1;
-        snprintf(outcome.text, sizeof(outcome.text), "no directory for the case: %s",
-                 strerror(errno));
-    }
+    try_case(o, c, &outcome);
+    for (int i = 1; i < TRIES && outcome.exit_code == KIT_EXIT_LATE && !signals_came(); i++)
+        try_case(o, c, &outcome);
     run->stopped = signals_came();
     if (run->stopped)
         return;

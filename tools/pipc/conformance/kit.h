@@ -43,6 +43,8 @@ extern const struct kit_case *const kit_codec_tables[];
 /* Ends the case as failed, with what was wrong. */
 _Noreturn void kit_fail(const char *file, int line, const char *format, ...)
     __attribute__((format(PIPC_PRINTF_KIND, 3, 4)));
+_Noreturn void kit_late(const char *file, int line, const char *format, ...)
+    __attribute__((format(PIPC_PRINTF_KIND, 3, 4)));
 /* Ends the case as not possible here, with the reason (never for a claimed capability: a skipped
  * case with traits in `with` counts as failed). */
 /* The same where the system has nothing that the rule is about, so that no module can break it;
@@ -52,6 +54,9 @@ _Noreturn void kit_skip(const char *format, ...) __attribute__((format(PIPC_PRIN
 
 #define KIT_CHECK(cond)          ((cond) ? (void)0 : kit_fail(__FILE__, __LINE__, "not true: %s", #cond))
 #define KIT_CHECK_MSG(cond, ...) ((cond) ? (void)0 : kit_fail(__FILE__, __LINE__, __VA_ARGS__))
+/* For upper bounds of time: a case that only was late is run again, because the machine may be busy
+ * once, but not each time. */
+#define KIT_CHECK_TIME(cond, ...) ((cond) ? (void)0 : kit_late(__FILE__, __LINE__, __VA_ARGS__))
 #define KIT_CHECK_RESULT(expr, expected) \
     kit_check_result(__FILE__, __LINE__, #expr, (expr), (expected))
 void kit_check_result(const char *file, int line, const char *what, pipc_result actual,
@@ -69,7 +74,13 @@ int kit_subject_open(const struct options *o, struct kit_subject *ret_subject);
 void kit_subject_close(struct kit_subject *subject);
 
 /* The running of one case in a child: exit codes of the child, and what became of it. */
-enum { KIT_EXIT_OK = 0, KIT_EXIT_FAILED = 1, KIT_EXIT_SKIPPED = 77, KIT_EXIT_ABSENT = 78 };
+enum {
+    KIT_EXIT_OK = 0,
+    KIT_EXIT_FAILED = 1,
+    KIT_EXIT_SKIPPED = 77,
+    KIT_EXIT_ABSENT = 78,
+    KIT_EXIT_LATE = 79
+};
 struct kit_outcome {
     int exit_code;   /* -1: it did not exit by itself */
     int signal;      /* that ended it, 0: none */

@@ -16,8 +16,8 @@
 #include "values.h"
 
 #define KIT_SERVICE "conformance"
-#define KIT_SOON_MS 5000 /* what must happen does so within this */
-#define KIT_OVER_MS 3000 /* a wait that something else must end before it is over */
+#define KIT_SOON_MS 10000 /* what must happen does so within this */
+#define KIT_OVER_MS 5000  /* a wait that something else must end before it is over */
 
 /* One instance of one module. */
 struct kit_side {

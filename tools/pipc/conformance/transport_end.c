@@ -58,8 +58,8 @@ static void finish(struct kit *kit)
                      PIPC_OK);
     KIT_CHECK_MSG(kit_is_text(got, received.len, "last"), "the last answer is lost");
     pthread_join(thread, NULL);
-    KIT_CHECK_MSG(f.took_ns < 1000 * PIPC_NS_PER_MS, "finish took %llu ms",
-                  (unsigned long long)(f.took_ns / PIPC_NS_PER_MS));
+    KIT_CHECK_TIME(f.took_ns < 1000 * PIPC_NS_PER_MS, "finish took %llu ms",
+                   (unsigned long long)(f.took_ns / PIPC_NS_PER_MS));
     KIT_CHECK_MSG(over(rig, pair.client), "the end is not told after the last answer");
     kit_pair_close(rig, &pair);
     kit_rig_close(rig);
@@ -80,8 +80,8 @@ static void finish_wait(struct kit *kit)
         best = took < best ? took : best;
         kit_pair_close(rig, &pair);
     }
-    KIT_CHECK_MSG(best < 20 * PIPC_NS_PER_MS, "finish with PIPC_NOW took %llu us",
-                  (unsigned long long)(best / 1000));
+    KIT_CHECK_TIME(best < 20 * PIPC_NS_PER_MS, "finish with PIPC_NOW took %llu us",
+                   (unsigned long long)(best / 1000));
     kit_rig_close(rig);
 }
 
@@ -113,8 +113,8 @@ static void close_wakes(struct kit *kit)
     const pthread_t thread = kit_thread(close_later, &closer);
     KIT_CHECK_MSG(over(rig, pair.server), "a close does not end the peer's wait");
     pthread_join(thread, NULL);
-    KIT_CHECK_MSG(kit_now_ns() < closer.at_ns + 1000 * PIPC_NS_PER_MS,
-                  "the peer noticed a close after more than a second");
+    KIT_CHECK_TIME(kit_now_ns() < closer.at_ns + 1000 * PIPC_NS_PER_MS,
+                   "the peer noticed a close after more than a second");
     kit_pair_close(rig, &pair);
     kit_rig_close(rig);
 }
@@ -213,8 +213,8 @@ static void victim_check(struct victim *v, kit_process child, struct kit_pair *p
     kit_child_kill(child);
     const uint64_t killed = kit_now_ns();
     KIT_CHECK_MSG(over(v->rig, own), "the death of the peer is not told");
-    KIT_CHECK_MSG(kit_now_ns() < killed + 1000 * PIPC_NS_PER_MS,
-                  "the death of the peer was told after more than a second");
+    KIT_CHECK_TIME(kit_now_ns() < killed + 1000 * PIPC_NS_PER_MS,
+                   "the death of the peer was told after more than a second");
     kit_pair_close(v->rig, pair);
     kit_rig_close(v->rig);
     close(v->ready[0]);

@@ -200,8 +200,8 @@ static void now_rule(const struct entry *e, struct scene *s)
         const uint64_t took = kit_now_ns() - began;
         best = took < best ? took : best;
     }
-    KIT_CHECK_MSG(best < 10 * PIPC_NS_PER_MS, "%s with PIPC_NOW took %llu us", e->name,
-                  (unsigned long long)(best / 1000));
+    KIT_CHECK_TIME(best < 10 * PIPC_NS_PER_MS, "%s with PIPC_NOW took %llu us", e->name,
+                   (unsigned long long)(best / 1000));
     e->supply(s);
     expect(e, s, &now, PIPC_OK, "with PIPC_NOW and something to do");
 }
@@ -218,8 +218,8 @@ static void deadline_rule(const struct entry *e, struct scene *s)
                       (unsigned long long)((wait.deadline_ns - now) / 1000));
         best = now - wait.deadline_ns < best ? now - wait.deadline_ns : best;
     }
-    KIT_CHECK_MSG(best <= LATE_NS, "%s ended %llu ms after its deadline", e->name,
-                  (unsigned long long)(best / PIPC_NS_PER_MS));
+    KIT_CHECK_TIME(best <= LATE_NS, "%s ended %llu ms after its deadline", e->name,
+                   (unsigned long long)(best / PIPC_NS_PER_MS));
 }
 
 static void success_rule(const struct entry *e, struct scene *s)
@@ -320,8 +320,8 @@ static void abort_during(const struct entry *e, struct scene *s, bool with_flag)
     const pthread_t thread = kit_thread(stop_later, &later);
     expect(e, s, &wait, PIPC_ERR_ABORTED, "aborted while it waits");
     pthread_join(thread, NULL);
-    KIT_CHECK_MSG(kit_now_ns() < later.at_ns + 1000 * PIPC_NS_PER_MS,
-                  "%s noticed an abort after more than a second", e->name);
+    KIT_CHECK_TIME(kit_now_ns() < later.at_ns + 1000 * PIPC_NS_PER_MS,
+                   "%s noticed an abort after more than a second", e->name);
     stop_free(&stop);
 }
 
@@ -425,18 +425,18 @@ static void interrupt(struct kit *kit)
     const pthread_t thread = kit_thread(interrupt_later, &later);
     expect(&entries[1], &s, &wait, PIPC_ERR_ABORTED, "interrupted while it waits");
     pthread_join(thread, NULL);
-    KIT_CHECK_MSG(kit_now_ns() < later.at_ns + 1000 * PIPC_NS_PER_MS,
-                  "receive noticed an interrupt after more than a second");
+    KIT_CHECK_TIME(kit_now_ns() < later.at_ns + 1000 * PIPC_NS_PER_MS,
+                   "receive noticed an interrupt after more than a second");
     for (int i = 0; i < 3; i++) {
         const uint64_t began = kit_now_ns();
         wait = kit_wait(KIT_OVER_MS);
         expect(&entries[1], &s, &wait, PIPC_ERR_ABORTED, "called after an interrupt");
-        KIT_CHECK_MSG(kit_now_ns() - began < 1000 * PIPC_NS_PER_MS,
-                      "receive waits on a channel that was interrupted");
+        KIT_CHECK_TIME(kit_now_ns() - began < 1000 * PIPC_NS_PER_MS,
+                       "receive waits on a channel that was interrupted");
     }
     KIT_CHECK_MSG(receive_untouched(&s), "receive wrote its outputs on an interrupt");
     s.ops->finish(s.pair.server, &wait);
-    KIT_CHECK_MSG(kit_now_ns() < wait.deadline_ns, "finish waits on an interrupted channel");
+    KIT_CHECK_TIME(kit_now_ns() < wait.deadline_ns, "finish waits on an interrupted channel");
     pair_done(&s);
     kit_rig_close(s.rig);
 }
