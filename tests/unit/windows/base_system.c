@@ -280,8 +280,8 @@ TEST(base_clock, goes_on_and_agrees_with_the_systems)
     const uint64_t before = pipci_clock_ns();
     const uint64_t start = test_now_ms();
     Sleep(30);
-    const uint64_t passed = (pipci_clock_ns() - before) / PIPC_NS_PER_MS;
     const uint64_t expected = test_now_ms() - start;
+    const uint64_t passed = (pipci_clock_ns() - before) / PIPC_NS_PER_MS;
     CHECK_MSG(passed + 1 >= expected, "%" PRIu64 " ms, expected %" PRIu64, passed, expected);
     CHECK(pipci_clock_coarse_ns() >= before);
 }
@@ -292,8 +292,8 @@ TEST(base_clock, deadline_as_the_wait_functions_take_it)
     CHECK_EQ(pipci_win_wait_ms(PIPC_NOW), 0);
     CHECK_EQ(pipci_win_wait_ms(1), 0);
     CHECK_EQ(pipci_win_wait_ms(PIPC_NEVER - 1), INT32_MAX);
-    const DWORD ms = pipci_win_wait_ms(pipci_clock_ns() + 5000 * PIPC_NS_PER_MS);
-    CHECK(ms > 3000 && ms <= 5000);
+    const DWORD ms = pipci_win_wait_ms(pipci_clock_ns() + 90000 * PIPC_NS_PER_MS);
+    CHECK(ms > 30000 && ms <= 90000);
 }
 
 TEST(base_process, identity_and_cpus_are_the_systems)

@@ -30,7 +30,7 @@ TEST(np_accept, a_client_that_comes_and_goes_is_passed_over_and_the_next_is_serv
             break;
         np_end(&f, server); /* one more visit */
     }
-    CHECK_OK(np_put(&f, client, "x", 1, 1000));
+    CHECK_OK(np_put(&f, client, "x", 1, TEST_LONG));
     np_expect(&f, server, "x", 1);
     np_end(&f, client);
     np_end(&f, server);
@@ -52,7 +52,7 @@ TEST(np_accept, the_handle_tells_of_clients_and_never_changes)
     for (int i = 0; i < 3; i++)
         clients[i] = np_must_connect(&f, "service");
     for (int i = 0; i < 3; i++) {
-        CHECK(np_signalled(handle, 5000));
+        CHECK(np_signalled(handle, TEST_LONG));
         CHECK_OK(np_try_accept(&f, listener, NP_NOW, &servers[i]));
     }
     CHECK(!np_signalled(handle, 0));
@@ -149,7 +149,7 @@ TEST(np_accept, a_listener_outlives_the_thread_that_made_it)
     np_join(np_thread(listen_and_end, &s));
     client = np_must_connect(&f, "service");
     server = np_must_accept(&f, s.listener);
-    CHECK_OK(np_put(&f, client, "x", 1, 1000));
+    CHECK_OK(np_put(&f, client, "x", 1, TEST_LONG));
     np_expect(&f, server, "x", 1);
     np_end(&f, client);
     np_end(&f, server);

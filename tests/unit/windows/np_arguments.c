@@ -103,8 +103,8 @@ TEST(np_arguments, a_client_opens_without_lending_its_identity_and_in_message_mo
     CHECK_EQ(win_count(WIN_SetNamedPipeHandleState), 1);
     server = np_must_accept(&f, listener);
     /* Two packets stay two, although both are there before the first read. */
-    CHECK_OK(np_put(&f, server, "one", 3, 1000));
-    CHECK_OK(np_put(&f, server, "two", 3, 1000));
+    CHECK_OK(np_put(&f, server, "one", 3, TEST_LONG));
+    CHECK_OK(np_put(&f, server, "two", 3, TEST_LONG));
     np_expect(&f, client, "one", 3);
     np_expect(&f, client, "two", 3);
     np_end(&f, client);

@@ -10,7 +10,7 @@ TEST(np_connect, without_a_server_the_systems_code_is_told)
     void *client = NULL;
 
     np_fixture_open(&f);
-    CHECK_RESULT(np_try_connect(&f, NULL, "nobody", 1000, &client), PIPC_ERR_CONNECT);
+    CHECK_RESULT(np_try_connect(&f, NULL, "nobody", TEST_LONG, &client), PIPC_ERR_CONNECT);
     CHECK_EQ(f.err.os_code, ERROR_FILE_NOT_FOUND);
     CHECK_HAS(f.err.text, np_pipe_name("nobody"));
     CHECK(!client);

@@ -12,9 +12,9 @@ TEST(np_ends, a_server_that_closes_right_after_its_answer_is_read)
     np_fixture_open(&f);
     for (int i = 0; i < 100; i++) {
         np_pair(&f, &client, &server);
-        CHECK_OK(np_put(&f, client, "request", 7, 1000));
+        CHECK_OK(np_put(&f, client, "request", 7, TEST_LONG));
         np_expect(&f, server, "request", 7);
-        CHECK_OK(np_put(&f, server, "answer", 6, 1000));
+        CHECK_OK(np_put(&f, server, "answer", 6, TEST_LONG));
         np_end(&f, server);
         np_expect(&f, client, "answer", 6);
         np_expect_end(&f, client);
@@ -27,14 +27,18 @@ struct reading {
     struct np_fixture *f;
     void *channel;
     DWORD ms;
+    bool had; /* the answer */
 };
 
 static void read_later(void *arg)
 {
-    const struct reading *const r = arg;
+    struct reading *const r = arg;
+    struct pipc_received received;
+    char got[8];
 
     Sleep(r->ms);
-    np_expect(r->f, r->channel, "answer", 6);
+    r->had = np_get(r->f, r->channel, got, sizeof(got), TEST_LONG, &received) == PIPC_OK &&
+             received.len == 6 && memcmp(got, "answer", 6) == 0;
 }
 
 static uint64_t finish_ms(struct np_fixture *f, void *channel, const struct pipc_wait *wait)
@@ -48,21 +52,30 @@ static uint64_t finish_ms(struct np_fixture *f, void *channel, const struct pipc
 TEST(np_ends, finish_waits_until_the_client_has_read)
 {
     struct np_fixture f, g;
-    void *client, *server;
+    uint64_t took = 450;
 
     np_fixture_open(&f);
     np_fixture_open(&g);
-    np_pair(&f, &client, &server);
-    CHECK(finish_ms(&f, server, NULL) < 100); /* nothing was sent */
-    CHECK_OK(np_put(&f, server, "answer", 6, 1000));
-    struct reading r = {&g, client, 100};
-    const HANDLE thread = np_thread(read_later, &r);
-    const uint64_t took = finish_ms(&f, server, NULL);
-    CHECK_MSG(took >= 50 && took < 450, "it took %u ms", (unsigned)took);
-    np_end(&f, server); /* disconnects: the name is free although the client has its end open */
-    np_join(thread);
-    np_expect_end(&f, client);
-    np_end(&f, client);
+    /* Where a busy machine stands still for half a second the client reads too late; not each
+     * time. */
+    for (int i = 0; i < 3 && took >= 450; i++) {
+        void *client, *server;
+        np_pair(&f, &client, &server);
+        CHECK(finish_ms(&f, server, NULL) < test_limit(100)); /* nothing was sent */
+        CHECK_OK(np_put(&f, server, "answer", 6, TEST_LONG));
+        struct reading r = {&g, client, 100, false};
+        const uint64_t began = np_clock_ns();
+        const HANDLE thread = np_thread(read_later, &r);
+        f.ops->finish(server, NULL);
+        took = (np_clock_ns() - began) / PIPC_NS_PER_MS;
+        np_end(&f, server); /* disconnects: the name is free although the client is there */
+        np_join(thread);
+        CHECK(took >= 50);
+        CHECK(r.had || took >= 450);
+        np_expect_end(&f, client);
+        np_end(&f, client);
+    }
+    CHECK_MSG(took < 450, "it took %u ms", (unsigned)took);
     np_fixture_close(&g);
     np_fixture_close(&f);
 }
@@ -74,8 +87,8 @@ TEST(np_ends, finish_gives_a_client_that_never_reads_half_a_second)
 
     np_fixture_open(&f);
     np_pair(&f, &client, &server);
-    CHECK_OK(np_put(&f, server, "answer", 6, 1000));
-    CHECK_OK(np_put(&f, client, "discarded", 9, 1000));
+    CHECK_OK(np_put(&f, server, "answer", 6, TEST_LONG));
+    CHECK_OK(np_put(&f, client, "discarded", 9, TEST_LONG));
     const uint64_t took = finish_ms(&f, server, NULL);
     CHECK_MSG(took >= PIPC_NP_FLUSH_MS - 1 && took < test_limit(2 * PIPC_NP_FLUSH_MS),
               "it took %u ms", (unsigned)took);
@@ -102,24 +115,24 @@ TEST(np_ends, finish_ends_with_the_callers_wait_an_interrupt_and_the_clients_clo
 
     np_fixture_open(&f);
     np_pair(&f, &client, &server);
-    CHECK_OK(np_put(&f, server, "answer", 6, 1000));
-    CHECK(finish_ms(&f, server, &wait) < 300);
+    CHECK_OK(np_put(&f, server, "answer", 6, TEST_LONG));
+    CHECK(finish_ms(&f, server, &wait) < test_limit(300));
     wait = np_wait(NP_NOW);
-    CHECK(finish_ms(&f, server, &wait) < 300);
+    CHECK(finish_ms(&f, server, &wait) < test_limit(300));
     wait = np_wait(50);
-    CHECK(finish_ms(&f, server, &wait) < 300);
-    CHECK_OK(np_put(&f, server, "answer", 6, 1000));
+    CHECK(finish_ms(&f, server, &wait) < test_limit(300));
+    CHECK_OK(np_put(&f, server, "answer", 6, TEST_LONG));
     struct reading r = {&f, server, 50};
     const HANDLE thread = np_thread(interrupt_it, &r);
-    CHECK(finish_ms(&f, server, NULL) < 400);
+    CHECK(finish_ms(&f, server, NULL) < test_limit(400));
     np_join(thread);
-    CHECK(finish_ms(&f, server, NULL) < 300);
+    CHECK(finish_ms(&f, server, NULL) < test_limit(300));
     np_end(&f, client);
     np_end(&f, server);
     np_pair(&f, &client, &server);
-    CHECK_OK(np_put(&f, server, "answer", 6, 1000));
+    CHECK_OK(np_put(&f, server, "answer", 6, TEST_LONG));
     np_end(&f, client);
-    CHECK(finish_ms(&f, server, NULL) < 400);
+    CHECK(finish_ms(&f, server, NULL) < test_limit(400));
     np_end(&f, server);
     np_fixture_close(&f);
     CloseHandle(abort);
@@ -133,8 +146,8 @@ TEST(np_ends, a_client_closes_at_once_with_unread_data_in_either_direction)
 
     np_fixture_open(&f);
     np_pair(&f, &client, &server);
-    CHECK_OK(np_put(&f, client, "unread", 6, 1000));
-    CHECK_OK(np_put(&f, server, "unread", 6, 1000));
+    CHECK_OK(np_put(&f, client, "unread", 6, TEST_LONG));
+    CHECK_OK(np_put(&f, server, "unread", 6, TEST_LONG));
     began = np_clock_ns();
     f.ops->finish(client, NULL);
     np_end(&f, client);
@@ -195,7 +208,7 @@ TEST(np_ends, handles_of_the_process_are_flat_over_many_sessions)
         client = np_must_connect(&f, "service");
         server = np_must_accept(&f, listener);
         (void)np_handle(&f, server);
-        CHECK_OK(np_put(&f, client, "x", 1, 1000));
+        CHECK_OK(np_put(&f, client, "x", 1, TEST_LONG));
         np_expect(&f, server, "x", 1);
         np_end(&f, i % 2 ? client : server);
         np_end(&f, i % 2 ? server : client);

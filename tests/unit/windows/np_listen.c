@@ -17,7 +17,7 @@ TEST(np_listen, a_second_listener_is_refused_while_instances_listen)
     /* The first one is undisturbed. */
     client = np_must_connect(&f, "service");
     server = np_must_accept(&f, listener);
-    CHECK_OK(np_put(&f, client, "x", 1, 1000));
+    CHECK_OK(np_put(&f, client, "x", 1, TEST_LONG));
     np_expect(&f, server, "x", 1);
     np_end(&f, client);
     np_end(&f, server);
@@ -97,9 +97,9 @@ TEST(np_listen, closing_drops_clients_that_were_not_accepted)
     client = np_must_connect(&f, "service");
     np_end_listener(&f, listener);
     np_expect_end(&f, client);
-    CHECK_RESULT(np_put(&f, client, "x", 1, 1000), PIPC_ERR_SEND);
+    CHECK_RESULT(np_put(&f, client, "x", 1, TEST_LONG), PIPC_ERR_SEND);
     np_end(&f, client);
-    CHECK_RESULT(np_try_connect(&f, NULL, "service", 1000, &client), PIPC_ERR_CONNECT);
+    CHECK_RESULT(np_try_connect(&f, NULL, "service", TEST_LONG, &client), PIPC_ERR_CONNECT);
     CHECK_EQ(f.err.os_code, ERROR_FILE_NOT_FOUND);
     np_fixture_close(&f);
 }
@@ -111,7 +111,7 @@ TEST(np_listen, accepted_channels_outlive_the_listener)
 
     np_fixture_open(&f);
     np_pair(&f, &client, &server);
-    CHECK_OK(np_put(&f, server, "still here", 10, 1000));
+    CHECK_OK(np_put(&f, server, "still here", 10, TEST_LONG));
     np_expect(&f, client, "still here", 10);
     np_end(&f, client);
     np_expect_end(&f, server);
@@ -130,21 +130,21 @@ TEST(np_listen, memory_that_fails_at_any_allocation_is_told_and_nothing_is_kept)
     f.fail_after = UINT32_MAX;
     listener = np_must_listen(&f, "service");
     f.fail_after = 0;
-    CHECK_RESULT(np_try_connect(&f, NULL, "service", 1000, &client), PIPC_ERR_ALLOC);
+    CHECK_RESULT(np_try_connect(&f, NULL, "service", TEST_LONG, &client), PIPC_ERR_ALLOC);
     f.fail_after = UINT32_MAX;
     client = np_must_connect(&f, "service");
     f.fail_after = 0;
-    CHECK_RESULT(np_try_accept(&f, listener, 1000, &server), PIPC_ERR_ALLOC);
+    CHECK_RESULT(np_try_accept(&f, listener, TEST_LONG, &server), PIPC_ERR_ALLOC);
     f.fail_after = UINT32_MAX;
     server = np_must_accept(&f, listener); /* the client has waited */
     f.fail_after = 0;
-    CHECK_RESULT(np_put(&f, client, "x", 1, 1000), PIPC_ERR_ALLOC);
+    CHECK_RESULT(np_put(&f, client, "x", 1, TEST_LONG), PIPC_ERR_ALLOC);
     f.fail_after = UINT32_MAX;
-    CHECK_OK(np_put(&f, client, "x", 1, 1000));
+    CHECK_OK(np_put(&f, client, "x", 1, TEST_LONG));
     f.fail_after = 0;
     struct pipc_received received;
     char got[8];
-    CHECK_RESULT(np_get(&f, server, got, 8, 1000, &received), PIPC_ERR_ALLOC);
+    CHECK_RESULT(np_get(&f, server, got, 8, TEST_LONG, &received), PIPC_ERR_ALLOC);
     f.fail_after = UINT32_MAX;
     np_expect(&f, server, "x", 1);
     np_end(&f, client);

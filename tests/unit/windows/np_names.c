@@ -87,7 +87,7 @@ TEST(np_names, a_service_of_222_bytes_is_served_and_one_of_223_refused)
     listener = np_must_listen(&f, service);
     client = np_must_connect(&f, service);
     server = np_must_accept(&f, listener);
-    CHECK_OK(np_put(&f, client, "x", 1, 1000));
+    CHECK_OK(np_put(&f, client, "x", 1, TEST_LONG));
     np_expect(&f, server, "x", 1);
     np_end(&f, client);
     np_end(&f, server);
@@ -127,7 +127,7 @@ TEST(np_names, services_that_differ_in_case_meet_at_one_endpoint)
     CHECK_RESULT(np_try_listen(&f, NULL, "SERVICE", &second), PIPC_ERR_ADDR_IN_USE);
     client = np_must_connect(&f, "SERVICE");
     server = np_must_accept(&f, listener);
-    CHECK_OK(np_put(&f, client, "x", 1, 1000));
+    CHECK_OK(np_put(&f, client, "x", 1, TEST_LONG));
     np_expect(&f, server, "x", 1);
     np_end(&f, client);
     np_end(&f, server);

@@ -70,7 +70,7 @@ TEST(np_packets, a_packet_above_the_default_arrives_where_packet_max_has_told_of
     CHECK_EQ(f.ops->packet_max(server, 100000), 100000);
     struct sending s = {&g, client, bytes, 100000};
     const HANDLE thread = np_thread(send_it, &s);
-    CHECK(np_signalled(np_handle(&f, server), 5000));
+    CHECK(np_signalled(np_handle(&f, server), TEST_LONG));
     np_expect(&f, server, bytes, 100000);
     np_join(thread);
     CHECK(!np_signalled(np_handle(&f, server), 0));
@@ -91,7 +91,7 @@ TEST(np_packets, a_hundred_packets_before_the_first_read_keep_their_boundaries)
     for (uint32_t i = 1; i <= 100; i++) {
         uint8_t bytes[100];
         memset(bytes, (int)i, sizeof(bytes));
-        CHECK_OK(np_put(&f, client, bytes, i, 1000));
+        CHECK_OK(np_put(&f, client, bytes, i, TEST_LONG));
     }
     for (uint32_t i = 1; i <= 100; i++) {
         uint8_t bytes[100];
@@ -144,17 +144,17 @@ TEST(np_packets, a_packet_longer_than_the_pieces_is_cut_and_the_next_is_whole)
     np_fixture_open(&f);
     np_pair_server(&f, &raw, &server);
     np_raw_write(raw, bytes, 129);
-    CHECK_OK(np_get(&f, server, got, 128, 1000, &received));
+    CHECK_OK(np_get(&f, server, got, 128, TEST_LONG, &received));
     CHECK_EQ(received.flags, PIPC_RECEIVED_CUT);
     CHECK_EQ(received.len, 128);
     CHECK_MEM(got, bytes, 128);
     np_raw_write(raw, bytes + 1, 128);
-    CHECK_OK(np_get(&f, server, got, 128, 1000, &received));
+    CHECK_OK(np_get(&f, server, got, 128, TEST_LONG, &received));
     CHECK_EQ(received.flags, 0);
     CHECK_MEM(got, bytes + 1, 128);
     /* Longer than any packet that was agreed: what the read did not hold is cut, too. */
     np_raw_write(raw, bytes, 65535);
-    CHECK_OK(np_get(&f, server, got, 32, 1000, &received));
+    CHECK_OK(np_get(&f, server, got, 32, TEST_LONG, &received));
     CHECK_EQ(received.flags, PIPC_RECEIVED_CUT);
     CHECK_EQ(received.len, 32);
     np_end(&f, server);
@@ -182,7 +182,7 @@ TEST(np_packets, a_packet_above_what_was_agreed_is_cut)
     np_fixture_open(&f);
     np_pair_server(&f, &raw, &server);
     thread = np_thread(write_raw, raw); /* it waits until the rest is gone */
-    CHECK_OK(np_get(&f, server, got, 65536, 5000, &received));
+    CHECK_OK(np_get(&f, server, got, 65536, TEST_LONG, &received));
     CHECK_EQ(received.flags, PIPC_RECEIVED_CUT);
     CHECK_EQ(received.len, 65536);
     np_end(&f, server);
@@ -264,7 +264,7 @@ TEST(np_packets, nothing_is_readable_after_the_server_disconnected)
     np_raw_write(raw, "lost", 4);
     CHECK(DisconnectNamedPipe(raw));
     np_expect_end(&f, client); /* 233 */
-    CHECK_RESULT(np_put(&f, client, "x", 1, 1000), PIPC_ERR_SEND);
+    CHECK_RESULT(np_put(&f, client, "x", 1, TEST_LONG), PIPC_ERR_SEND);
     CHECK_HAS(f.err.text, "the other side is gone");
     np_end(&f, client);
     CloseHandle(raw);
@@ -280,11 +280,11 @@ TEST(np_packets, sending_to_a_peer_that_closed_is_a_send_error)
     np_fixture_open(&f);
     np_pair_server(&f, &raw, &server);
     CloseHandle(raw);
-    CHECK_RESULT(np_put(&f, server, "x", 1, 1000), PIPC_ERR_SEND); /* 232 */
+    CHECK_RESULT(np_put(&f, server, "x", 1, TEST_LONG), PIPC_ERR_SEND); /* 232 */
     np_end(&f, server);
     np_pair_client(&f, &client, &raw);
     CloseHandle(raw);
-    CHECK_RESULT(np_put(&f, client, "x", 1, 1000), PIPC_ERR_SEND);
+    CHECK_RESULT(np_put(&f, client, "x", 1, TEST_LONG), PIPC_ERR_SEND);
     CHECK(f.err.os_code != 0);
     np_end(&f, client);
     np_fixture_close(&f);

@@ -55,7 +55,7 @@ static uint32_t fill(struct np_fixture *f, void *channel)
 static void drain(struct np_fixture *f, void *channel, uint32_t packets)
 {
     for (uint32_t i = 0; i < packets; i++) {
-        CHECK_OK(np_get(f, channel, got, sizeof(got), 5000, &received));
+        CHECK_OK(np_get(f, channel, got, sizeof(got), TEST_LONG, &received));
         CHECK_EQ(received.len, sizeof(got));
     }
 }
@@ -86,7 +86,7 @@ TEST(np_room, a_send_without_room_ends_by_deadline_abort_and_interrupt_with_noth
     np_join(thread);
     drain(&f, server, sent + 1);
     CHECK_RESULT(np_get(&f, server, got, sizeof(got), 50, &received), PIPC_ERR_TIMEOUT);
-    CHECK_OK(np_put(&f, client, "usable", 6, 1000));
+    CHECK_OK(np_put(&f, client, "usable", 6, TEST_LONG));
     np_expect(&f, server, "usable", 6);
     (void)fill(&f, client);
     l.channel = client;
@@ -145,18 +145,18 @@ TEST(np_room, a_packet_that_was_left_behind_goes_out_when_there_is_room_and_the_
     sent = fill(&f, client);
     CHECK(!np_signalled(handle, 0));
     drain(&f, server, sent);
-    CHECK(np_signalled(handle, 5000)); /* there is room */
+    CHECK(np_signalled(handle, TEST_LONG)); /* there is room */
     CHECK_RESULT(np_get(&f, client, got, sizeof(got), NP_NOW, &received), PIPC_ERR_TIMEOUT);
     CHECK(!np_signalled(handle, 0));
     /* A packet that comes while one is left behind is told, and so is the room after it. */
     sent = fill(&f, client);
-    CHECK_OK(np_put(&f, server, "packet", 6, 1000));
-    CHECK(np_signalled(handle, 5000));
+    CHECK_OK(np_put(&f, server, "packet", 6, TEST_LONG));
+    CHECK(np_signalled(handle, TEST_LONG));
     drain(&f, server, sent);
     np_expect(&f, client, "packet", 6);
     CHECK_RESULT(np_get(&f, client, got, sizeof(got), 50, &received), PIPC_ERR_TIMEOUT);
     CHECK(!np_signalled(handle, 0));
-    CHECK_OK(np_put(&f, client, "after", 5, 1000));
+    CHECK_OK(np_put(&f, client, "after", 5, TEST_LONG));
     np_expect(&f, server, "after", 5);
     np_end(&f, client);
     np_end(&f, server);
@@ -173,7 +173,7 @@ TEST(np_room, a_send_behind_one_that_was_left_waits_although_a_packet_is_there)
     np_pair(&f, &client, &server);
     (void)np_handle(&f, client);
     (void)fill(&f, client);
-    CHECK_OK(np_put(&g, server, "packet", 6, 1000));
+    CHECK_OK(np_put(&g, server, "packet", 6, TEST_LONG));
     struct later l = {&g, server, NULL, 30};
     const HANDLE thread = np_thread(drain_later, &l);
     CHECK_OK(np_put(&f, client, got, sizeof(got), 10000));
@@ -194,7 +194,7 @@ TEST(np_room, a_packet_left_behind_for_a_peer_that_goes_fails_the_next_send)
     np_pair(&f, &client, &server);
     (void)fill(&f, client);
     np_end(&f, server);
-    CHECK_RESULT(np_put(&f, client, "x", 1, 5000), PIPC_ERR_SEND);
+    CHECK_RESULT(np_put(&f, client, "x", 1, TEST_LONG), PIPC_ERR_SEND);
     CHECK_RESULT(np_put(&f, client, "x", 1, NP_NOW), PIPC_ERR_SEND);
     np_end(&f, client);
     np_fixture_close(&f);
@@ -219,12 +219,12 @@ TEST(np_room, what_a_thread_left_under_way_outlives_it)
     np_pair(&f, &client, &server);
     struct later l = {.f = &f, .channel = client};
     np_join(np_thread(fill_and_end, &l));
-    CHECK_OK(np_put(&f, server, "answer", 6, 1000));
+    CHECK_OK(np_put(&f, server, "answer", 6, TEST_LONG));
     np_expect(&f, client, "answer", 6); /* begins both anew */
     while (np_get(&f, server, got, sizeof(got), 200, &received) == PIPC_OK)
         packets++;
     CHECK(packets > 1);
-    CHECK_OK(np_put(&f, client, "next", 4, 1000));
+    CHECK_OK(np_put(&f, client, "next", 4, TEST_LONG));
     np_expect(&f, server, "next", 4);
     np_end(&f, client);
     np_end(&f, server);

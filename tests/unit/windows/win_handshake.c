@@ -206,7 +206,7 @@ TEST(win_handshake, two_clients_are_served_while_a_third_is_silent)
     CHECK_RESULT(pipc_handshake_run(&silent, NULL, PIPC_NOW, PIPC_NO_HANDLE, &none, NULL),
                  PIPC_ERR_TIMEOUT);
     np_raw_write(quiet, packet, hello_packet(&hello, packet)); /* at last */
-    CHECK(np_signalled((HANDLE)pipc_handshake_wait_handle(silent), 5000));
+    CHECK(np_signalled((HANDLE)pipc_handshake_wait_handle(silent), TEST_LONG));
     CHECK_OK(pipc_handshake_run(&silent, NULL, PIPC_NOW, PIPC_NO_HANDLE, &s.session, NULL));
     CHECK_EQ(status_read(quiet), PIPC_STATUS_OK);
     CloseHandle(quiet);

@@ -18,14 +18,14 @@ static void expect(struct ws_fixture *f, pipc_result result, int again)
     CHECK_RESULT(got, again == RETRY ? (pipc_result)PIPC_ERR_TIMEOUT : result);
     CHECK_EQ(f->failure.bits, WINSHM_BITS);
     CHECK_EQ(f->failure.withdraw_ms, PIPC_NEVER);
-    CHECK(again == RETRY ? took >= 60 * PIPC_NS_PER_MS : took < 60 * PIPC_NS_PER_MS * test_slow());
+    CHECK(again == RETRY ? took >= 60 * PIPC_NS_PER_MS : took < test_limit(60) * PIPC_NS_PER_MS);
 }
 
 static void expect_good(struct ws_fixture *f)
 {
     void *client = NULL;
 
-    CHECK_MSG(ws_attach(f, 1000, &client) == PIPC_OK, "attach: %s", f->err.text);
+    CHECK_MSG(ws_attach(f, TEST_LONG, &client) == PIPC_OK, "attach: %s", f->err.text);
     ws_end(f, client);
 }
 
@@ -151,7 +151,7 @@ TEST(winshm_attach, spin_tries_of_a_peer_steers_nothing)
         FILETIME begin[4], end[4];
         void *client;
         made.header->spin_tries = tries[i];
-        CHECK_OK(ws_attach(&f, 1000, &client));
+        CHECK_OK(ws_attach(&f, TEST_LONG, &client));
         CHECK(GetThreadTimes(GetCurrentThread(), &begin[0], &begin[1], &begin[2], &begin[3]));
         CHECK_RESULT(ws_get(&f, client, got, sizeof(got), 200, &received), PIPC_ERR_TIMEOUT);
         CHECK(GetThreadTimes(GetCurrentThread(), &end[0], &end[1], &end[2], &end[3]));
@@ -174,7 +174,7 @@ TEST(winshm_attach, counters_go_on_from_what_they_are)
     ws_make(&f, 0, true, &made);
     made.header->req_seq = 1000;
     made.header->resp_seq = 999;
-    CHECK_OK(ws_attach(&f, 1000, &client));
+    CHECK_OK(ws_attach(&f, TEST_LONG, &client));
     memset(bytes, 'q', sizeof(bytes));
     CHECK_OK(ws_put(&f, client, bytes, sizeof(bytes)));
     CHECK_EQ(made.header->req_seq, 1001);
@@ -182,7 +182,7 @@ TEST(winshm_attach, counters_go_on_from_what_they_are)
     memcpy((uint8_t *)made.header + made.header->response_offset, bytes, sizeof(bytes));
     made.header->resp_len = 40;
     made.header->resp_seq = 1000;
-    CHECK_OK(ws_get(&f, client, got, sizeof(got), 1000, &received));
+    CHECK_OK(ws_get(&f, client, got, sizeof(got), TEST_LONG, &received));
     CHECK_EQ(received.len, 40);
     ws_end(&f, client);
     CHECK_EQ(made.header->req_client_closed, 1);
@@ -209,7 +209,7 @@ TEST(winshm_attach, objects_that_come_late_are_found)
     ws_open(&f, PIPC_PROFILE_SHM_HYBRID);
     g = f;
     thread = np_thread(make_later, &g);
-    CHECK_OK(ws_attach(&f, 5000, &client));
+    CHECK_OK(ws_attach(&f, TEST_LONG, &client));
     np_join(thread);
     ws_end(&f, client);
     ws_close(&f);
@@ -222,7 +222,7 @@ TEST(winshm_attach, a_carrier_that_ends_withdraws_nothing)
 
     ws_open(&f, PIPC_PROFILE_SHM_HYBRID);
     ws_close_carrier(&f, PIPC_ROLE_SERVER);
-    CHECK_RESULT(ws_attach(&f, 5000, &client), PIPC_ERR_DISCONNECTED);
+    CHECK_RESULT(ws_attach(&f, TEST_LONG, &client), PIPC_ERR_DISCONNECTED);
     CHECK_EQ(f.failure.bits, 0);
     ws_close(&f);
 }

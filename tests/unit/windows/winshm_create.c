@@ -173,7 +173,7 @@ TEST(winshm_create, memory_that_fails_takes_both_profiles_away)
     f.np.fail_after = 0;
     CHECK_RESULT(ws_offer(&f, &made), PIPC_ERR_ALLOC);
     CHECK_EQ(f.failure.bits, WINSHM_BITS);
-    CHECK_RESULT(ws_attach(&f, 1000, &made), PIPC_ERR_ALLOC);
+    CHECK_RESULT(ws_attach(&f, TEST_LONG, &made), PIPC_ERR_ALLOC);
     CHECK_EQ(f.failure.bits, WINSHM_BITS);
     CHECK_EQ(f.failure.withdraw_ms, 0);
     f.np.fail_after = UINT32_MAX;

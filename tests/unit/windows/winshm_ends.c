@@ -11,7 +11,7 @@ static struct pipc_received received;
 static void expect_end(struct ws_fixture *f, void *channel)
 {
     for (int i = 0; i < 2; i++) {
-        CHECK_OK(ws_get(f, channel, got, sizeof(got), 5000, &received));
+        CHECK_OK(ws_get(f, channel, got, sizeof(got), TEST_LONG, &received));
         CHECK_EQ(received.flags, PIPC_RECEIVED_END);
         CHECK_EQ(received.len, 0);
         CHECK_EQ(f->ops->look(channel), PIPC_LOOK_GONE);
@@ -96,7 +96,7 @@ TEST(winshm_ends, a_message_published_before_the_close_is_delivered_and_then_the
         f.ops->finish(server, NULL);
         ws_end(&f, server);
         CHECK_EQ(f.ops->look(client), PIPC_LOOK_READABLE);
-        CHECK_OK(ws_get(&f, client, got, sizeof(got), 1000, &received));
+        CHECK_OK(ws_get(&f, client, got, sizeof(got), TEST_LONG, &received));
         CHECK_EQ(received.len, 32);
         CHECK_RESULT(ws_put(&f, client, got, 32), PIPC_ERR_SEND);
         CHECK_OK(ws_get(&f, client, got, sizeof(got), NP_NOW, &received));
@@ -117,14 +117,14 @@ TEST(winshm_ends, stray_packets_on_the_carrier_neither_end_the_session_nor_hide_
         ws_open(&f, bits[b]);
         ws_pair(&f, &client, &server);
         for (int i = 0; i < 40; i++)
-            CHECK_OK(np_put(&f.np, f.carriers[0], stray, sizeof(stray), 1000));
+            CHECK_OK(np_put(&f.np, f.carriers[0], stray, sizeof(stray), TEST_LONG));
         CHECK_RESULT(ws_get(&f, server, got, sizeof(got), 150, &received), PIPC_ERR_TIMEOUT);
         ws_pass(&f, client, server, 'q', 40);
         ws_pass(&f, server, client, 'a', 40);
         for (int i = 0; i < 20; i++)
-            CHECK_OK(np_put(&f.np, f.carriers[0], stray, sizeof(stray), 1000));
+            CHECK_OK(np_put(&f.np, f.carriers[0], stray, sizeof(stray), TEST_LONG));
         ws_close_carrier(&f, PIPC_ROLE_CLIENT); /* dies: no flag */
-        CHECK_OK(ws_get(&f, server, got, sizeof(got), 5000, &received));
+        CHECK_OK(ws_get(&f, server, got, sizeof(got), TEST_LONG, &received));
         CHECK_EQ(received.flags, PIPC_RECEIVED_END);
         expect_end(&f, server);
         ws_end(&f, client);

@@ -104,7 +104,7 @@ TEST(winshm_faults, each_failure_of_an_attach_is_undone_and_told_for_how_long_it
     before = test_open_descriptors();
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         win_refuse(rows[i].call, rows[i].after, 1, rows[i].code);
-        CHECK_RESULT(ws_attach(&f, 5000, &client), rows[i].result);
+        CHECK_RESULT(ws_attach(&f, TEST_LONG, &client), rows[i].result);
         CHECK_EQ(f.err.os_code, rows[i].code);
         CHECK_EQ(f.failure.bits, WINSHM_BITS);
         CHECK_EQ(f.failure.withdraw_ms, rows[i].withdraw_ms);
@@ -113,7 +113,7 @@ TEST(winshm_faults, each_failure_of_an_attach_is_undone_and_told_for_how_long_it
     /* What may only be late is tried again. */
     win_refuse(WIN_OpenFileMappingW, 0, 3, ERROR_FILE_NOT_FOUND);
     win_refuse(WIN_OpenEventW, 0, 2, ERROR_FILE_NOT_FOUND);
-    CHECK_OK(ws_attach(&f, 5000, &client));
+    CHECK_OK(ws_attach(&f, TEST_LONG, &client));
     ws_end(&f, client);
     ws_end(&f, server);
     ws_close(&f);

@@ -44,11 +44,11 @@ TEST(winshm_messages, one_request_at_a_time_and_one_response_to_each)
     CHECK_OK(ws_put(&f, client, got, 32));
     CHECK_RESULT(ws_put(&f, client, got, 32), PIPC_ERR_LIMIT_EXCEEDED);
     CHECK_RESULT(ws_put(&f, server, got, 32), PIPC_ERR_BAD_PARAM); /* it has not been taken */
-    CHECK_OK(ws_get(&f, server, got, sizeof(got), 1000, &received));
+    CHECK_OK(ws_get(&f, server, got, sizeof(got), TEST_LONG, &received));
     CHECK_OK(ws_put(&f, server, got, 32));
     CHECK_RESULT(ws_put(&f, server, got, 32), PIPC_ERR_BAD_PARAM);
     CHECK_RESULT(ws_put(&f, client, got, 32), PIPC_ERR_LIMIT_EXCEEDED);
-    CHECK_OK(ws_get(&f, client, got, sizeof(got), 1000, &received));
+    CHECK_OK(ws_get(&f, client, got, sizeof(got), TEST_LONG, &received));
     CHECK_OK(ws_put(&f, client, got, 32));
     ws_end(&f, client);
     ws_end(&f, server);
@@ -72,7 +72,7 @@ TEST(winshm_messages, what_is_built_in_place_and_committed_arrives)
     memset(room, 'c', 100);
     CHECK_OK(f.ops->commit(client, 60, &wait, &f.err));
     CHECK_RESULT(f.ops->commit(client, 60, &wait, &f.err), PIPC_ERR_LIMIT_EXCEEDED);
-    CHECK_OK(ws_get(&f, server, got, sizeof(got), 1000, &received));
+    CHECK_OK(ws_get(&f, server, got, sizeof(got), TEST_LONG, &received));
     CHECK_EQ(received.len, 60);
     CHECK(got[0] == 'c' && got[59] == 'c');
     ws_end(&f, client);
