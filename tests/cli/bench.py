@@ -41,8 +41,8 @@ def check_row(row):
     else:
         assert row['throughput'] > 0 and 0 < row['p50_us'] <= row['p95_us'] <= row['p99_us'] <= row['p999_us'], row
         # Ratios are rounded: a busy machine that stands still inside so short a row makes them 0.
-    still = row['p50_us'] > 10000
-    assert row['floor'] > 0 and row['floor_kind'] and (still or row['ratio_to_floor'] > 0 and row['ratio_p50'] > 0), row
+        still = row['p50_us'] > 10000
+        assert row['floor'] > 0 and row['floor_kind'] and (still or row['ratio_to_floor'] > 0 and row['ratio_p50'] > 0), row
         assert row['client_cpu'] >= 0 and (row['server_cpu'] or 0) >= 0 and row['rounds'] == 3, row
         assert (row['send_p50_us'] is not None) == (row['rate'] > 0), row
         per_item = row['scenario'] in CODECS or row['scenario'].endswith('-lookup')
