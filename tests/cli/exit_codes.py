@@ -120,8 +120,13 @@ def test_7_for_a_call_that_a_signal_ends(case):
     server = serve_increment(case)
     server.send_signal(signal.SIGSTOP)
     call = case.start([case.tool, 'call', 'increment', '1', '--service', 'svc', '--run-dir', case.run_dir, *case.over()], ready='')
-    case.until(lambda: os.path.exists(f'/proc/{call.pid}/fd') and any('socket' in os.readlink(f'/proc/{call.pid}/fd/{fd}')
-                                                                     for fd in os.listdir(f'/proc/{call.pid}/fd')), what='connected')
+
+    def connected():
+        try:
+            return any('socket' in os.readlink(f'/proc/{call.pid}/fd/{fd}') for fd in os.listdir(f'/proc/{call.pid}/fd'))
+        except FileNotFoundError:        # one that was closed meanwhile
+            return False
+    case.until(connected, what='connected')
     assert case.stop(call, signal.SIGINT) == 7, open(call.err_path).read()
     server.send_signal(signal.SIGCONT)
 

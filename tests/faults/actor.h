@@ -22,7 +22,8 @@ struct actor_page {
     uint64_t longest_ms;
     int64_t clock_step_s; /* added to the clock of the wall */
     uint64_t lenient;     /* not 0: lateness does not count, somebody stopped this process */
-    uint64_t plant; /* not 0: this number is answered wrongly, to see whether that is noticed */
+    uint64_t plant;   /* not 0: this number is answered wrongly, to see whether that is noticed */
+    uint64_t patient; /* not 0: operations have PATIENT_MS, however busy the machine is */
 };
 
 extern struct actor_page *actor_page;

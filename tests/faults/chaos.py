@@ -11,7 +11,7 @@ import sys
 import time
 
 FIELDS = ('calls', 'call_failures', 'refreshes', 'refresh_failures', 'late', 'lost', 'forks', 'bad_forks', 'signals', 'longest_ms',
-          'clock_step_s', 'lenient', 'plant')  # struct actor_page
+          'clock_step_s', 'lenient', 'plant', 'patient')  # struct actor_page
 TIMEOUT_MS = 400    # of every operation of a consumer
 PATIENCE_S = 20     # for whatever must come about
 WITHDRAWN_S = 60    # a client that could not attach for a lack of its own leaves the plane so long (docs/level1-posix-shm.md 6.3)
@@ -143,7 +143,7 @@ class World:
         os.mkdir(aside, 0o700)
         plant, self.plant = self.plant, 0
         self.witness_provider = Actor(self, 'provide', aside)
-        self.witness = Actor(self, 'consume', aside, (1, 5000))
+        self.witness = Actor(self, 'consume', aside, (1, 20000))
         self.plant = plant
         return self
 
@@ -211,10 +211,18 @@ class World:
 
     def untouched(self, consumers):
         """Their sessions have nothing to do with what goes wrong; call it before, and the answer after."""
+        def done(c):
+            return c.failures() + c.get('calls') + c.get('refreshes')
+        # Their usual time is one that a busy machine may stand still for.
+        under_way = [done(c) for c in consumers]
+        for c in consumers:
+            c.set('patient', 1)
+        self.until(lambda: all(done(c) > n for c, n in zip(consumers, under_way)), 'consumers go on')
         before = [c.failures() for c in consumers]
 
         def judge():
             for c, failures in zip(consumers, before):
+                c.set('patient', 0)
                 if c.failures() != failures:
                     raise Failure(f'{c.name} had {c.failures() - failures} failures and nothing to do with it')
         return judge
