@@ -66,6 +66,7 @@ struct raw {
     struct pipc_hello_ack ack;
     char path[108];
     struct raw_region region; /* once one is selected, messages go through it */
+    uint64_t quiet_ms;        /* when nothing new was in it, as of the last look */
 };
 
 /* Reaction to a message that was sent. */
