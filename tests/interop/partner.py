@@ -19,12 +19,18 @@ def same_snapshot(got, data):
 
 def run_scripts(case, role, kind, command, extra=(), service='svc'):
     """Runs the partner's hostile scripts; every line must be ok. Gives how many ran."""
-    offers = ['--offers', 'shm'] if case.shm else []
-    done = case.partner('hostile', role, kind, case.run_dir, service, *offers, *command, *extra, timeout=240)
-    lines = [json.loads(line) for line in done.out.splitlines() if line.startswith('{')]
+    def ran(more):
+        offers = ['--offers', 'shm'] if case.shm else []
+        done = case.partner('hostile', role, kind, case.run_dir, service, *offers, *command, *more, timeout=240)
+        return done, [json.loads(line) for line in done.out.splitlines() if line.startswith('{')]
+    done, lines = ran(extra)
     bad = [line for line in lines if not line['ok']]
+    assert lines and (done.code == 0 or bad), str(done)
+    for _ in range(2):    # they wait a second for a reaction: a busy machine may stand still for so long, but not each time
+        if len(bad) <= 10:
+            bad = [again for line in bad for again in ran([*extra, '--only', line['script']])[1]
+                   if again['script'] == line['script'] and not again['ok']]
     assert not bad, '\n'.join(json.dumps(line) for line in bad)
-    assert done.code == 0 and lines, str(done)
     print(f'counted: {len(lines)} scripts of role {role} for {kind}')
     return len(lines)
 
