@@ -122,7 +122,7 @@ TEST(np_ends, finish_ends_with_the_callers_wait_an_interrupt_and_the_clients_clo
     wait = np_wait(50);
     CHECK(finish_ms(&f, server, &wait) < test_limit(300));
     CHECK_OK(np_put(&f, server, "answer", 6, TEST_LONG));
-    struct reading r = {&f, server, 50};
+    struct reading r = {&f, server, 50, false};
     const HANDLE thread = np_thread(interrupt_it, &r);
     CHECK(finish_ms(&f, server, NULL) < test_limit(400));
     np_join(thread);
