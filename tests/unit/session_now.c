@@ -150,9 +150,15 @@ static void keep_one(struct side *s, uint64_t message_ms)
     const struct pipc_header h = session_header(PIPC_KIND_REQUEST, 7, 500);
     uint8_t packet[200];
 
-    start_with(s, NULL, 128, 0);
-    session_raw_send(s->raw, packet, session_raw_chunk(&h, 128, 0, packet));
-    CHECK_RESULT(take(s, PIPC_NOW, message_ms), PIPC_ERR_TIMEOUT);
+    /* On a busy machine the time of the message may pass within the call, but not each time. */
+    for (int i = 0; i < 3; i++) {
+        start_with(s, NULL, 128, 0);
+        session_raw_send(s->raw, packet, session_raw_chunk(&h, 128, 0, packet));
+        CHECK_RESULT(take(s, PIPC_NOW, message_ms), PIPC_ERR_TIMEOUT);
+        if (!message_ms || state(s) == PIPC_SESSION_OPEN || i == 2)
+            break;
+        done(s);
+    }
     CHECK_EQ(state(s), PIPC_SESSION_OPEN);
 }
 

@@ -44,7 +44,7 @@ static pipc_result serve(struct scene *s, uint32_t len, uint64_t seq,
     static uint8_t got[32 + SHM_REQUEST_BYTES];
 
     shm_raw_publish(s->raw, PIPC_ROLE_CLIENT, len, seq);
-    return shm_get(&s->f, s->p.server, got, sizeof(got), 1000, received);
+    return shm_get(&s->f, s->p.server, got, sizeof(got), TEST_LONG, received);
 }
 
 static void check_length(uint32_t len, pipc_result expected)
@@ -101,7 +101,7 @@ TEST(shm_hostile, length_above_the_buffer_within_the_area_gives_the_outer_header
     struct pipc_received received = {.size = sizeof(received)};
     uint8_t head[32], rest[SHM_REQUEST_BYTES], untouched[SHM_REQUEST_BYTES];
     const struct pipc_piece pieces[2] = {{head, sizeof(head)}, {rest, sizeof(rest)}};
-    const struct pipc_wait wait = shm_wait(1000);
+    const struct pipc_wait wait = shm_wait(TEST_LONG);
 
     open_scene(&s);
     memset(rest, 0x5a, sizeof(rest));
