@@ -8,6 +8,7 @@
 
 #include "core/session/internal.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -170,14 +171,14 @@ TEST(session_deadline, deadline_of_a_client_covers_the_chunks)
 {
     uint64_t best = UINT64_MAX;
 
-    /* The last chunk never comes. Counted anew from each chunk it were 220 ms; a busy machine makes
+    /* The last chunk never comes. Counted anew from each chunk it were 280 ms; a busy machine makes
      * any of the tries last longer. */
-    for (int i = 0; i < 3 && best >= 200; i++) {
+    for (int i = 0; i < 5 && best >= 250; i++) {
         struct side s;
         pthread_t thread;
         client(&s);
         send_chunk(&s, PIPC_KIND_RESPONSE, 0);
-        struct sender x = {s.raw, 60, 60, 1, 2, PIPC_KIND_RESPONSE};
+        struct sender x = {s.raw, 90, 90, 1, 2, PIPC_KIND_RESPONSE};
         const uint64_t begin = test_now_ms();
         CHECK(pthread_create(&thread, NULL, send_slowly, &x) == 0);
         CHECK_RESULT(take(&s, 100, 0, PIPC_NO_HANDLE), PIPC_ERR_TIMEOUT);
@@ -185,13 +186,13 @@ TEST(session_deadline, deadline_of_a_client_covers_the_chunks)
         CHECK(ms >= 99);
         best = ms < best ? ms : best;
         pthread_join(thread, NULL);
-        if (i == 2 || best < 200) {
+        if (i == 4 || best < 250) {
             CHECK_EQ(state(&s), PIPC_SESSION_BROKEN);
             CHECK_RESULT(session_status(s.session).broken_by, PIPC_ERR_TIMEOUT);
         }
         done(&s);
     }
-    CHECK_MSG(best < 200, "%u ms, expected 100", (unsigned)best);
+    CHECK_MSG(best < 250, "%u ms, expected 100", (unsigned)best);
 }
 
 TEST(session_deadline, time_for_a_message_given_by_a_client_counts_from_its_first_packet)
@@ -249,13 +250,13 @@ TEST(session_deadline, one_byte_now_and_then_does_not_extend_the_time_of_a_messa
 {
     uint64_t best = UINT64_MAX;
 
-    /* Counted anew from each packet it were 220 ms; a busy machine makes any of the tries longer.
+    /* Counted anew from each packet it were 320 ms; a busy machine makes any of the tries longer.
      */
-    for (int i = 0; i < 3 && best >= 200; i++) {
+    for (int i = 0; i < 5 && best >= 290; i++) {
         struct side s;
         pthread_t thread;
         server(&s);
-        struct sender x = {s.raw, 0, 50, 0, 2, PIPC_KIND_REQUEST};
+        struct sender x = {s.raw, 0, 100, 0, 2, PIPC_KIND_REQUEST};
         const uint64_t begin = test_now_ms();
         CHECK(pthread_create(&thread, NULL, send_slowly, &x) == 0);
         CHECK_RESULT(take(&s, 0, 120, PIPC_NO_HANDLE), PIPC_ERR_TIMEOUT);
@@ -265,7 +266,7 @@ TEST(session_deadline, one_byte_now_and_then_does_not_extend_the_time_of_a_messa
         pthread_join(thread, NULL);
         done(&s);
     }
-    CHECK_MSG(best < 200, "%u ms, expected 120", (unsigned)best);
+    CHECK_MSG(best < 290, "%u ms, expected 120", (unsigned)best);
 }
 
 /* ---- abort ---- */
@@ -352,12 +353,17 @@ TEST(session_deadline, closed_abort_descriptor_is_bad_parameter_at_once)
 struct waker {
     int fd;
     struct pipc_session *session;
+    bool begun; /* not before something can be read at `raw` */
+    int raw;
 };
 
 static void *wake_later(void *arg)
 {
     const struct waker *const w = arg;
+    struct pollfd p = {.fd = w->raw, .events = POLLIN};
 
+    if (w->begun)
+        CHECK(poll(&p, 1, TEST_LONG) == 1);
     usleep(30000);
     if (w->session)
         pipc_session_interrupt(w->session);
@@ -374,7 +380,7 @@ TEST(session_deadline, abort_from_another_thread_ends_a_receive)
 
     server(&s);
     CHECK(pipe(ends) == 0);
-    struct waker w = {ends[1], NULL};
+    struct waker w = {.fd = ends[1]};
     const uint64_t begin = test_now_ms();
     CHECK(pthread_create(&thread, NULL, wake_later, &w) == 0);
     CHECK_RESULT(take(&s, 0, 0, ends[0]), PIPC_ERR_ABORTED);
@@ -392,7 +398,7 @@ TEST(session_deadline, interrupt_from_another_thread_ends_a_receive_and_every_la
     pthread_t thread;
 
     server(&s);
-    struct waker w = {-1, s.session};
+    struct waker w = {.session = s.session};
     CHECK(pthread_create(&thread, NULL, wake_later, &w) == 0);
     CHECK_RESULT(take(&s, 0, 0, PIPC_NO_HANDLE), PIPC_ERR_ABORTED);
     pthread_join(thread, NULL);
@@ -466,7 +472,7 @@ TEST(session_deadline, abort_from_another_thread_ends_a_send)
 
     server(&s);
     CHECK(pipe(ends) == 0);
-    struct waker w = {ends[1], NULL};
+    struct waker w = {.fd = ends[1], .begun = true, .raw = s.raw};
     CHECK(pthread_create(&thread, NULL, wake_later, &w) == 0);
     CHECK_RESULT(pipc_session_send(s.session, &m, 0, ends[0], NULL), PIPC_ERR_ABORTED);
     pthread_join(thread, NULL);
@@ -486,7 +492,7 @@ TEST(session_deadline, abort_before_a_blocked_send_leaves_the_session_open)
     client(&s);
     fill(&s, PIPC_KIND_REQUEST);
     CHECK(pipe(ends) == 0);
-    struct waker w = {ends[1], NULL};
+    struct waker w = {.fd = ends[1]};
     CHECK(pthread_create(&thread, NULL, wake_later, &w) == 0);
     CHECK_RESULT(pipc_session_send(s.session, &m, 0, ends[0], NULL), PIPC_ERR_ABORTED);
     pthread_join(thread, NULL);
