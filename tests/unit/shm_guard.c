@@ -7,8 +7,9 @@
 
 #include <pipc/transports/shm_guard.h>
 
+#include <pthread.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
+#include <unistd.h>
 
 struct scene {
     struct shm_fixture f;
@@ -122,6 +123,19 @@ TEST(shm_guard, handler_that_was_there_before_gets_what_is_not_ours)
     CHECK_EQ(test_in_child(chain, NULL), 42);
 }
 
+static bool sleeps(void *arg)
+{
+    return __atomic_load_n(&shm_inside(arg)->asleep, __ATOMIC_ACQUIRE) != 0;
+}
+
+static void *cut_asleep(void *arg)
+{
+    test_wait_until(sleeps, arg, 5000, "the receive sleeps");
+    usleep(20000); /* it looks once more before it does */
+    CHECK(truncate(shm_region_path(1), 0) == 0);
+    return NULL;
+}
+
 TEST(shm_guard, region_cut_while_idle_ends_the_session_without_a_touch_at_the_end_of_the_slice)
 {
     struct scene s;
@@ -133,15 +147,12 @@ TEST(shm_guard, region_cut_while_idle_ends_the_session_without_a_touch_at_the_en
     const struct pipc_wait wait = shm_wait(TEST_LONG);
     uint8_t got[64];
     struct pipc_piece piece = {got, sizeof(got)};
-    const pid_t cutter = fork();
-    if (cutter == 0) {
-        usleep(20000);
-        _exit(truncate(shm_region_path(1), 0) == 0 ? 0 : 1);
-    }
+    pthread_t cutter;
+    CHECK(pthread_create(&cutter, NULL, cut_asleep, s.p.server) == 0);
     received.size = sizeof(received);
     CHECK_RESULT(s.f.ops->receive(s.p.server, &piece, 1, &wait, &received, &s.f.err),
                  PIPC_ERR_DISCONNECTED);
-    CHECK(waitpid(cutter, NULL, 0) == cutter);
+    pthread_join(cutter, NULL);
     CHECK_HAS(s.f.err.text, "cut off");
     CHECK_EQ(s.f.ops->look(s.p.server), PIPC_LOOK_GONE);
     /* No end mark on either side: it would touch the mapping, or make the file longer. */
