@@ -12,9 +12,9 @@ from build import Build
 ROUNDS = 200           # of the chaos suite for each transport, divided by the scale
 # Operations that wait for pauses and deadlines of the library at many of their points: fewer of these in a short run.
 WAITING = ('lost session', 'empty cache', 'server_run', 'stale', 'client_refresh')
-VALGRIND_SECONDS = 1200
+VALGRIND_SECONDS = 2400
 # Valgrind runs one thread at a time, many times slower. These take minutes: only in a full run.
-SLOW_PROGRAMS = ('server_load', 'codec_hostile', 'client_lookup_scale')
+SLOW_PROGRAMS = ('server_load', 'codec_hostile', 'client_lookup_scale', 'whole_load', 'snapshot_threads')
 # Handlers of faults go back to the access (shm_guard), so registers must be right at each. 98: tests of the plain runner fail with 99.
 VALGRIND = ('valgrind', '-q', '--error-exitcode=98', '--vex-iropt-register-updates=allregs-at-mem-access', '--leak-check=full',
             '--show-leak-kinds=definite', '--errors-for-leak-kinds=definite')
