@@ -19,6 +19,9 @@ import wine
 
 PROGRAM_SECONDS = 900
 FUZZ_SECONDS = 4
+# States that clang's analyzer follows in a function; its own bound, 225000, makes nine tenths of the time of clang-tidy. Even with
+# 10000 no block of the functions that need most is left out: more states are more ways to the same blocks. A full run follows them.
+TIDY_STATES = 30000
 
 
 class Run:
@@ -184,11 +187,12 @@ def tidy(run):
     database = tempfile.mkdtemp(dir=run.tmp)
     with open(os.path.join(database, 'compile_commands.json'), 'w', encoding='utf-8') as f:
         json.dump(commands, f)
+    states = [] if run.args.full else ['-Xclang', '-analyzer-config', '-Xclang', f'max-nodes={TIDY_STATES}']
+    extra = [f'--extra-arg={word}' for word in ['-Wno-unknown-warning-option', *states]]
 
     def one(path):
         begin = time.monotonic()
-        status, output = execute(['nice', '-n', '5', 'clang-tidy', '--quiet', '-p', database,
-                                  '--extra-arg=-Wno-unknown-warning-option', path], run.env, cwd=run.root)
+        status, output = execute(['nice', '-n', '5', 'clang-tidy', '--quiet', '-p', database, *extra, path], run.env, cwd=run.root)
         bad = status != 0 or ' warning: ' in output or ' error: ' in output
         run.report.add('tidy/' + os.path.relpath(path, run.root), int(not bad), int(bad), 0, time.monotonic() - begin, output)
     run.each(one, [f for f in files if run.wanted(f)])
