@@ -16,6 +16,7 @@ import suites
 from build import Build, Builder
 from report import Report
 
+ROOM_FOR_RUNS = 2 << 30     # what is installed, packed and fuzzed lies there, too
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -46,17 +47,24 @@ def environment(args, tmp):
     env.setdefault('PIPC_PEER', os.path.join(ROOT, 'tests', 'interop', 'peer'))
     for name in ('LD_LIBRARY_PATH', 'NOTIFY_SOCKET', 'LISTEN_FDS', 'LISTEN_PID', 'XDG_RUNTIME_DIR'):
         env.pop(name, None)
-    env['PYTHONDONTWRITEBYTECODE'] = '1'
+    env['PYTHONPYCACHEPREFIX'] = os.path.join(tmp, 'pycache')   # compiled once in a run, and not into the tree
     return env
 
 
-def place_for_regions():
-    """Regions are made only on file systems that can promise their blocks (docs/level1-posix-shm.md 5.1)."""
-    kind = subprocess.run(['stat', '-f', '-c', '%T', '/tmp'], stdout=subprocess.PIPE, text=True, check=False).stdout.strip()
-    if kind in ('tmpfs', 'ramfs', 'ext2/ext3', 'xfs') or not os.path.isdir('/dev/shm'):
+def has_room(place):
+    """Programs can be run there, and all of a run fits."""
+    found = os.statvfs(place)
+    return found.f_bavail * found.f_frsize >= ROOM_FOR_RUNS and not found.f_flag & os.ST_NOEXEC
+
+
+def place_for_runs():
+    """Run directories are in memory where there is room: thousands of files cost a fifth there of what they cost on a disk. Regions are
+    made only on file systems that can promise their blocks (docs/level1-posix-shm.md 5.1), which that of /tmp may not be."""
+    if not os.path.isdir('/dev/shm'):
         return '/tmp'
-    print(f'/tmp is on {kind}, where no region is made: run directories are below /dev/shm')
-    return '/dev/shm'
+    kind = subprocess.run(['stat', '-f', '-c', '%T', '/tmp'], stdout=subprocess.PIPE, text=True, check=False).stdout.strip()
+    fit = kind in ('tmpfs', 'ramfs', 'ext2/ext3', 'xfs')
+    return '/tmp' if fit and not has_room('/dev/shm') else '/dev/shm'
 
 
 def arguments():
@@ -89,7 +97,7 @@ def main():
         table = {b: s for b, s in table.items() if b in args.builds.split(',')}
     if args.suites:
         table = {b: {s: h for s, h in row.items() if s in args.suites.split(',')} for b, row in table.items()}
-    tmp = tempfile.mkdtemp(prefix='pt', dir=place_for_regions())
+    tmp = tempfile.mkdtemp(prefix='pt', dir=place_for_runs())
     os.chmod(tmp, 0o755)
     env, report, begin, beside = environment(args, tmp), Report(), time.monotonic(), []
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
