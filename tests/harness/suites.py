@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -136,7 +137,7 @@ def unit(run, transports=None):
             failed = 1
         run.report.add(f'{run.build.name}/{label}/{name}', passed, failed, skipped, time.monotonic() - begin, output, reasons)
         shutil.rmtree(folder, ignore_errors=True)
-    plain = run.build.name in ('tsan', 'noloader')
+    plain = run.build.name != 'dev'
     names = {p: os.path.basename(p)[5:] for p in run.build.programs('tests/unit', 'test_')}
     run.each(one, [p for p, name in names.items() if run.wanted(name) and (chosen is None or name in chosen)], 2)
 
@@ -154,7 +155,7 @@ def scripts(run, folder, shm=None):
             name += f' over {transports}'
         begin = time.monotonic()
         work = tempfile.mkdtemp(dir=run.tmp)
-        status, output = execute(['python3', os.path.join(run.root, 'tests', 'harness', 'cases.py'), path, function, work,
+        status, output = execute([sys.executable, os.path.join(run.root, 'tests', 'harness', 'cases.py'), path, function, work,
                                   transports], sanitizer_env(run, work), cwd=work)
         found = reports_in(work) if run.build.name == 'asan' else ''
         reason = re.search(r'^\[SKIP\] (.*)$', output, re.M)
