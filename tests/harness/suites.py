@@ -8,9 +8,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 
 import cases
 import coverage
@@ -28,9 +28,10 @@ TIDY_STATES = 30000
 class Run:
     """A suite in a build: where, with what environment, and who collects."""
 
-    def __init__(self, root, build, env, scale, args, report):
+    def __init__(self, root, build, env, scale, parts, args, report, slots):
         self.root, self.build, self.env, self.args, self.report = root, build, env, args, report
-        self.scale = scale
+        self.scale, self.parts, self.slots = scale, parts, slots
+        self.tail = threading.Event()   # everything of it has started at least
         self.env['PIPC_TEST_SCALE'] = str(scale)
         # Upper bounds of time are for idle machines; a run has several programs at a time and may share its CPUs.
         self.env.setdefault('PIPC_TEST_SLOW', '10' if build.name in ('asan', 'tsan') else '5')
@@ -39,12 +40,11 @@ class Run:
         self.tmp = self.env['PIPC_TEST_TMP']
 
     def wanted(self, name):
-        return self.args.only in name
+        return self.args.only in name and (not self.parts or any(part in name for part in self.parts))
 
     def each(self, work, items, at_once=1):
         """`at_once`: programs to a CPU. What computes takes one; what mostly waits for other processes and for deadlines, more."""
-        with ThreadPoolExecutor(self.args.jobs * at_once) as pool:
-            list(pool.map(work, items))
+        self.slots.each(work, items, at_once, self.tail)
 
 
 def execute(command, env, seconds=PROGRAM_SECONDS, cwd=None):
@@ -283,6 +283,8 @@ def soak_smoke(run):
 
 # These only read sources and compute: they run beside the others, which mostly wait.
 BESIDE = ('tidy', 'portability')
+# These judge what others left or share something with them: they begin when those before have ended.
+ALONE = ('coverage-gate', 'install', *wine.SUITES)
 SUITES = {
     'checks': checks,
     'tidy': tidy,
