@@ -16,14 +16,14 @@ class Build:
         self.made = threading.Event()
         self.process, self.stopped = None, False
 
-    def make(self):
+    def make(self, targets=('all',)):
         """Configures and builds; True on success. The output is kept in `log`. Gives way to tests that run meanwhile."""
         env = dict(self.env)
         if self.name == 'fuzz':
             env['AFL_QUIET'] = '1'
         if 'coverage' in self.name and os.path.isdir(self.dir):
             self.remove_counts()
-        for command in (['cmake', '--preset', self.name], ['cmake', '--build', self.dir]):
+        for command in (['cmake', '--preset', self.name], ['cmake', '--build', self.dir, '--target', *targets]):
             self.process = subprocess.Popen(['nice', '-n', '10'] + command, cwd=self.root, env=env, stdout=subprocess.PIPE,
                                             stderr=subprocess.STDOUT, text=True, errors='replace', start_new_session=True)
             self.log += self.process.communicate()[0]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Suites of what goes wrong: the n-th call fails (tests/faults), chaos (tests/faults/run), and unit programs under Valgrind."""
+import glob
 import os
 import re
 import shutil
@@ -116,27 +117,44 @@ def valgrind_controls(run, build):
         shutil.rmtree(place, ignore_errors=True)
 
 
+def unit_sources(root):
+    """{program: its text} of tests/unit."""
+    sources = {}
+    for path in sorted(glob.glob(os.path.join(root, 'tests', 'unit', '*.c'))):
+        with open(path, encoding='utf-8') as f:
+            sources[os.path.basename(path)[:-2]] = f.read()
+    return sources
+
+
+def chosen_for_valgrind(run, names):
+    """All in a full run, those of --only, or every n-th."""
+    if run.args.only or run.scale == 1:
+        return [name for name in names if run.wanted(name)]
+    return [name for name in names if name not in SLOW_PROGRAMS][::run.scale]
+
+
 def valgrind(run):
-    """Unit programs of the plain runner under memcheck, from a build of their own; in a short run every n-th of them."""
+    """Unit programs of the plain runner under memcheck, from a build of their own, of which only they are made; in a short run every
+    n-th of them."""
+    left_out, sources = left_out_of_valgrind(run.root), unit_sources(run.root)
+    known = {f'{suite}.{name}' for text in sources.values() for suite, name in re.findall(r'^TEST\((\w+),\s+(\w+)\)', text, re.M)}
+    unknown = set(left_out) - set(sources) - known
+    run.report.add('valgrind/what is left out exists', int(not unknown), int(bool(unknown)), 0, 0, f'valgrind.txt: {sorted(unknown)}')
+    names = chosen_for_valgrind(run, list(sources))
     plain = Build(run.root, 'valgrind', run.env)
-    if not plain.make():
+    if not plain.make(['control', 'unit_files', *('test_' + name for name in names)]):
         run.report.add('build/valgrind', 0, 1, 0, 0, plain.log)
         return
     valgrind_controls(run, plain)
-    left_out, programs = left_out_of_valgrind(run.root), plain.programs('tests/unit', 'test_')
-    cases = {p: suites.execute([p, '--list'], run.env)[1].split() for p in programs}
-    unknown = set(left_out) - {os.path.basename(p)[5:] for p in programs} - {case for listed in cases.values() for case in listed}
-    run.report.add('valgrind/what is left out exists', int(not unknown), int(bool(unknown)), 0, 0, f'valgrind.txt: {sorted(unknown)}')
-    if not run.args.only and run.scale > 1:
-        programs = [p for p in programs if os.path.basename(p)[5:] not in SLOW_PROGRAMS][::run.scale]
 
-    def one(program):
-        name = os.path.basename(program)[5:]
+    def one(name):
+        program = os.path.join(plain.dir, 'tests', 'unit', 'test_' + name)
+        cases = suites.execute([program, '--list'], run.env)[1].split()
         if name in left_out:
-            run.report.add(f'valgrind/{name}', 0, 0, len(cases[program]), 0, '', [left_out[name]])
+            run.report.add(f'valgrind/{name}', 0, 0, len(cases), 0, '', [left_out[name]])
         else:
-            under_valgrind(run, program, cases[program], left_out)
-    run.each(one, [p for p in programs if run.wanted(os.path.basename(p)[5:])])
+            under_valgrind(run, program, cases, left_out)
+    run.each(one, names)
 
 
 SUITES = {'faults-nth': faults_nth, 'chaos': chaos, 'valgrind': valgrind}
