@@ -140,6 +140,7 @@ def main():
             if not report.wait_build(build):
                 continue
             for suite, (how, *parts) in table[build.name].items():
+                parts = [] if args.full else parts
                 runner.start(suite, suites.Run(ROOT, build, dict(env), scale if how == 'whole' else max(scale, 200), parts, args,
                                                report, slots if suite not in suites.BESIDE else Slots(args.jobs)))
         runner.end()
