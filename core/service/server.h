@@ -88,6 +88,7 @@ struct pipci_worker {
     struct pipc_request request;
     uint64_t deadline_ns;
     bool said_last; /* an answer after which the session closes */
+    bool dense;     /* the next request may follow this one */
     void *buffer;   /* of the response, made at the first request */
 };
 

@@ -48,8 +48,8 @@ pipc_result pipci_session_receive_wait(struct pipc_session *session, const struc
                                        uint64_t message_timeout_ms,
                                        struct pipc_message *ret_message, struct pipc_error *err);
 
-/* The same, but the abort of `wait` counts until the first packet only: what has begun is received
- * whole, unless its time is over or the session is interrupted. */
+/* The same, but abort and deadline of `wait` count until the first packet only: what has begun is
+ * received whole, unless its own time is over or the session is interrupted. */
 pipc_result pipci_session_receive_begun(struct pipc_session *session, const struct pipc_wait *wait,
                                         uint64_t message_timeout_ms,
                                         struct pipc_message *ret_message, struct pipc_error *err);

@@ -303,7 +303,7 @@ pipc_result pipci_session_receive_begun(struct pipc_session *session, const stru
                                         uint64_t message_timeout_ms,
                                         struct pipc_message *ret_message, struct pipc_error *err)
 {
-    const struct pipc_wait rest = pipci_wait_make(wait->deadline_ns, PIPC_NO_HANDLE, NULL);
+    const struct pipc_wait rest = pipci_wait_make(PIPC_NEVER, PIPC_NO_HANDLE, NULL);
 
     return receive_checked(session, wait, &rest, message_timeout_ms, ret_message, err);
 }

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import traceback
 
 import suites
@@ -97,6 +96,7 @@ class Runner:
     def start(self, suite, run):
         if suite in suites.ALONE:
             self.join(self.running)
+        run.report.heading(f'{run.build.name}/{suite}')
         thread = threading.Thread(target=self.guarded, args=(suite, run), daemon=True)
         thread.start()
         if suite in suites.BESIDE:
@@ -128,7 +128,7 @@ def main():
         table = {b: {s: h for s, h in row.items() if s in args.suites.split(',')} for b, row in table.items()}
     tmp = tempfile.mkdtemp(prefix='pt', dir=place_for_runs())
     os.chmod(tmp, 0o755)
-    env, report, begin = environment(args, tmp), Report(), time.monotonic()
+    env, report = environment(args, tmp), Report()
     runner, slots = Runner(), Slots(args.jobs)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     print(f'repetition counts are divided by {scale} (PIPC_TEST_SCALE), in "quick" suites by {max(scale, 200)}')
@@ -147,7 +147,7 @@ def main():
     finally:
         builder.end()
         shutil.rmtree(tmp, ignore_errors=True)
-    return report.close(time.monotonic() - begin)
+    return report.close()
 
 
 if __name__ == '__main__':

@@ -2,13 +2,20 @@
 """Collects results and prints them: one line per program or case, the output of what failed, one closing line."""
 import sys
 import threading
+import time
 
 
 class Report:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
         self.failures, self.skips = [], {}
-        self.lock = threading.Lock()
+        self.lock, self.begin = threading.Lock(), time.monotonic()
+
+    def minutes(self):
+        return (time.monotonic() - self.begin) / 60
+
+    def heading(self, text):
+        print(f'== {text}, after {self.minutes():.1f} minutes', flush=True)
 
     def add(self, where, passed, failed, skipped, seconds, output='', reasons=()):
         with self.lock:
@@ -28,17 +35,17 @@ class Report:
                 print(''.join(f'     | {line}\n' for line in output.splitlines()[-60:]), end='', flush=True)
 
     def wait_build(self, build):
-        print(f'== {build.name}', flush=True)
+        self.heading(build.name)
         build.made.wait()
         self.add(f'{build.name}/build', int(build.good), int(not build.good), 0, build.seconds, build.log)
         return build.good
 
-    def close(self, seconds):
+    def close(self):
         for reason, places in sorted(self.skips.items()):
             print(f'skipped ({len(places)}): {reason}')
         for where in self.failures:
             print(f'failed: {where}')
-        print(f'took {seconds / 60:.1f} minutes')
+        print(f'took {self.minutes():.1f} minutes')
         print(f'{self.passed} passed, {self.failed} failed, {self.skipped} skipped')
         sys.stdout.flush()
         return 1 if self.failed or not self.passed else 0

@@ -95,7 +95,7 @@ TEST(base_deadline, wait_is_made_of_its_parts)
     const uint32_t flag = 0;
     const struct pipc_wait wait = pipci_wait_make(77, 5, &flag);
     CHECK_EQ(wait.size, sizeof(wait));
-    CHECK_EQ(wait.abort_slack_ms, 0);
+    CHECK_EQ(wait.reserved, 0);
     CHECK_EQ(wait.deadline_ns, 77);
     CHECK_EQ(wait.abort, 5);
     CHECK(wait.abort_flag == &flag);

@@ -12,10 +12,10 @@
 #include <limits.h>
 #include <sys/time.h>
 
-/* Time of a receive that sleeps although there is a deadline or an abort handle, by a coarse timer
- * of the kernel; and the time that has to be left for that. */
-#define BLOCK_MS      32u
-#define BLOCK_LEFT_MS 64u
+/* Time of a receive that sleeps although there is a deadline, by a coarse timer of the kernel; and
+ * the time that has to be left for that. */
+#define BLOCK_MS      16u
+#define BLOCK_LEFT_NS (UINT64_C(40) * PIPC_NS_PER_MS)
 
 static bool has_abort(const struct pipc_wait *wait)
 {
@@ -128,31 +128,17 @@ static bool set_block_ms(struct uds_channel *channel, uint32_t ms)
     return true;
 }
 
-/* Whether an abort may wait for the end of such a sleep. */
-static bool abort_can_wait(const struct pipc_wait *wait)
-{
-    return wait->abort == PIPC_NO_HANDLE ||
-           (wait->abort_flag && wait->abort_slack_ms >= BLOCK_LEFT_MS);
-}
-
-static bool deadline_is_far(const struct pipc_host *host, uint64_t deadline_ns)
-{
-    uint64_t now;
-
-    if (deadline_ns == PIPC_NEVER)
-        return true;
-    if (deadline_ns == PIPC_NOW)
-        return false;
-    now = host->clock_ns(host);
-    return now < deadline_ns && deadline_ns - now >= BLOCK_LEFT_MS * PIPC_NS_PER_MS;
-}
-
 bool uds_can_block(struct uds_channel *channel, const struct pipc_wait *wait)
 {
+    const struct pipc_host *const host = channel->instance->host;
+    uint64_t now;
+
     if (!wait || (wait->abort == PIPC_NO_HANDLE && wait->deadline_ns == PIPC_NEVER))
         return set_block_ms(channel, 0);
-    return channel->awaited && abort_can_wait(wait) &&
-           deadline_is_far(channel->instance->host, wait->deadline_ns) &&
+    if (wait->abort != PIPC_NO_HANDLE || wait->deadline_ns == PIPC_NOW || !channel->awaited)
+        return false;
+    now = host->clock_ns(host);
+    return now < wait->deadline_ns && wait->deadline_ns - now >= BLOCK_LEFT_NS &&
            set_block_ms(channel, BLOCK_MS);
 }
 

@@ -128,7 +128,7 @@ static inline void pipc_posix_finish(const struct pipc_host *host, int fd,
     char bytes[4096];
 
     bounded.size = (uint32_t)sizeof(bounded);
-    bounded.abort_slack_ms = 0;
+    bounded.reserved = 0;
     bounded.deadline_ns = wait ? wait->deadline_ns : PIPC_NEVER;
     bounded.abort = wait ? wait->abort : PIPC_NO_HANDLE;
     bounded.abort_flag = wait ? wait->abort_flag : NULL;

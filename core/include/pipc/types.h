@@ -30,9 +30,7 @@ typedef intptr_t pipc_handle;
  * Precedence at every wait: abort, then data, then deadline (docs/level1-transport.md 13). */
 struct pipc_wait {
     uint32_t size;
-    /* So much later than at once, in milliseconds, may an abort that `abort_flag` tells of be seen:
-     * a channel may then sleep in a cheaper way. 0: at once. */
-    uint32_t abort_slack_ms;
+    uint32_t reserved;
     uint64_t deadline_ns; /* absolute, monotonic clock; PIPC_NOW or PIPC_NEVER */
     /* Aborts while readable (POSIX) or signalled (Windows); never consumed. PIPC_NO_HANDLE: none.
      */

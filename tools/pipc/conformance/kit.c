@@ -33,8 +33,8 @@ __attribute__((format(PIPC_PRINTF_KIND, 3, 0))) static _Noreturn void case_end(i
     _exit(code); /* no exit handlers: the module may be in any state */
 }
 
-static _Noreturn void case_end_at(int code, const char *file, int line, const char *format,
-                                  va_list args)
+__attribute__((format(PIPC_PRINTF_KIND, 4, 0))) static _Noreturn void case_end_at(
+    int code, const char *file, int line, const char *format, va_list args)
 {
     const char *const base = strrchr(file, '/');
     char where[128];
