@@ -45,7 +45,7 @@ def environment(args, tmp):
     if 'PIPC_VECTORS' not in env and os.path.isdir(vectors):
         env['PIPC_VECTORS'] = vectors
     env.setdefault('PIPC_PEER', os.path.join(ROOT, 'tests', 'interop', 'peer'))
-    for name in ('LD_LIBRARY_PATH', 'NOTIFY_SOCKET', 'LISTEN_FDS', 'LISTEN_PID', 'XDG_RUNTIME_DIR'):
+    for name in ('LD_LIBRARY_PATH', 'NOTIFY_SOCKET', 'LISTEN_FDS', 'LISTEN_PID', 'XDG_RUNTIME_DIR', 'PYTHONDONTWRITEBYTECODE'):
         env.pop(name, None)
     env['PYTHONPYCACHEPREFIX'] = os.path.join(tmp, 'pycache')   # compiled once in a run, and not into the tree
     return env
