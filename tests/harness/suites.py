@@ -67,7 +67,7 @@ def sanitizer_env(run, folder):
     env['ASAN_OPTIONS'] = f'log_path={log}:detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1'
     env['UBSAN_OPTIONS'] = f'log_path={log}:print_stacktrace=1'
     env['LSAN_OPTIONS'] = f'suppressions={run.root}/tests/harness/lsan.supp:print_suppressions=0'
-    env['TSAN_OPTIONS'] = 'halt_on_error=0:second_deadlock_stack=1'
+    env['TSAN_OPTIONS'] = f'log_path={log}:halt_on_error=0:second_deadlock_stack=1'
     return env
 
 
@@ -130,11 +130,9 @@ def unit(run, transports=None):
         begin = time.monotonic()
         status, output = execute(command, sanitizer_env(run, folder), cwd=folder)
         passed, failed, skipped, reasons = counts_of(output, status)
-        found = reports_in(folder) if run.build.name == 'asan' else ''
+        found = reports_in(folder)
         if found:
-            failed, output = failed + 1, output + '\n' + found
-        if run.build.name == 'tsan' and 'WARNING: ThreadSanitizer' in output and not failed:
-            failed = 1
+            failed, output = max(failed, 1), output + '\n' + found
         run.report.add(f'{run.build.name}/{label}/{name}', passed, failed, skipped, time.monotonic() - begin, output, reasons)
         shutil.rmtree(folder, ignore_errors=True)
     plain = run.build.name != 'dev'
@@ -157,7 +155,7 @@ def scripts(run, folder, shm=None):
         work = tempfile.mkdtemp(dir=run.tmp)
         status, output = execute([sys.executable, os.path.join(run.root, 'tests', 'harness', 'cases.py'), path, function, work,
                                   transports], sanitizer_env(run, work), cwd=work)
-        found = reports_in(work) if run.build.name == 'asan' else ''
+        found = reports_in(work)
         reason = re.search(r'^\[SKIP\] (.*)$', output, re.M)
         good = status == 0 and not found
         skipped = int(status == cases.SKIPPED)

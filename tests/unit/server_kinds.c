@@ -269,13 +269,23 @@ static uint32_t provide(void *user, const struct pipc_request *from,
     (void)request;
     __atomic_fetch_add(&p->calls, 1, __ATOMIC_RELAXED);
     memset(name, 'n', sizeof(name));
-    if (p->with_nul)
+    if (__atomic_load_n(&p->with_nul, __ATOMIC_RELAXED))
         name[0] = 0;
     const struct pipc_str_view view = {name, p->name_len};
+    const uint32_t items = __atomic_load_n(&p->items, __ATOMIC_RELAXED);
     pipc_cgroups_snapshot_builder_set_header(builder, 1, 77);
-    for (uint32_t i = 0; i < p->items; i++)
+    for (uint32_t i = 0; i < items; i++)
         (void)pipc_cgroups_snapshot_builder_add(builder, i, 0, 1, view, view);
-    return !p->fail;
+    return !__atomic_load_n(&p->fail, __ATOMIC_RELAXED);
+}
+
+/* Between two requests, which the thread checker cannot tell when they went through a region that
+ * the test has mapped for itself. */
+static void provide_from_now(struct provider *p, uint32_t items, bool fail, bool with_nul)
+{
+    __atomic_store_n(&p->items, items, __ATOMIC_RELAXED);
+    __atomic_store_n(&p->fail, fail, __ATOMIC_RELAXED);
+    __atomic_store_n(&p->with_nul, with_nul, __ATOMIC_RELAXED);
 }
 
 static void host_snapshot(struct hosted *hosted, struct provider *p,
@@ -325,12 +335,12 @@ TEST(server_kinds, snapshot_that_does_not_fit_is_limit_exceeded_whatever_is_retu
     config.max_response_payload_bytes = 1000;
     host_snapshot(&hosted, &p, &config);
     expect_snapshot_error(snapshot_request, 4, 0, PIPC_STATUS_LIMIT_EXCEEDED);
-    p.fail = true;
+    provide_from_now(&p, 10, true, false);
     expect_snapshot_error(snapshot_request, 4, 0, PIPC_STATUS_LIMIT_EXCEEDED);
     CHECK_EQ(__atomic_load_n(&p.calls, __ATOMIC_RELAXED), 2);
-    p.items = 0;
+    provide_from_now(&p, 0, true, false);
     expect_snapshot_error(snapshot_request, 4, 0, PIPC_STATUS_INTERNAL_ERROR);
-    p = (struct provider){.items = 1, .name_len = 3, .with_nul = true};
+    provide_from_now(&p, 1, false, true);
     expect_snapshot_error(snapshot_request, 4, 0, PIPC_STATUS_INTERNAL_ERROR);
     server_end(&hosted);
 }
