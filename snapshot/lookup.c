@@ -8,6 +8,39 @@
  */
 #include "probe.h"
 
+/* Lengths of names that are compared in place: a call costs more, also by the registers that have
+ * to be kept across it. */
+#define WORDS_LEAST 8u
+#define WORDS_MOST  64u
+
+static inline uint64_t word_at(const char *bytes)
+{
+    uint64_t word;
+
+    memcpy(&word, bytes, sizeof(word));
+    return word;
+}
+
+/* Whether two names of such a length are the same; the last word overlaps. */
+static inline bool same_words(const char *one, const char *other, size_t len)
+{
+    uint64_t differ = word_at(one + len - 8) ^ word_at(other + len - 8);
+
+    for (size_t at = 0; at + 8 < len; at += 8)
+        differ |= word_at(one + at) ^ word_at(other + at);
+    return differ == 0;
+}
+
+/* Whether the key of a slot is this one, as far as that shows without a call; a group has none. */
+static inline bool slot_is_at_once(const struct pipci_cache_index *index,
+                                   const struct pipci_cache_slot *slot, uint32_t hash,
+                                   const void *name, size_t len)
+{
+    return slot->hash == hash && slot->len == len && !(slot->number & PIPCI_CACHE_GROUPED) &&
+           len - WORDS_LEAST <= WORDS_MOST - WORDS_LEAST &&
+           same_words(index->base + slot->at, name, len);
+}
+
 /* Whether the key of a slot is this one; a group has none. */
 static inline bool slot_is(const struct pipci_cache_index *index,
                            const struct pipci_cache_slot *slot, uint32_t hash, const void *name,
@@ -58,8 +91,8 @@ static inline const void *item_at(const struct pipc_cache_snapshot *snapshot, ui
     return snapshot->items + (size_t)number * snapshot->item_size;
 }
 
-/* What the first look did not decide: a full bucket, a group, an equal tag. Apart, so that the
- * first look needs few registers. */
+/* What the first look did not decide: a full bucket, a group, an equal tag, a very short or a long
+ * name. Apart, so that the first look needs few registers. */
 static __attribute__((noinline)) const void *get_slow(const struct pipc_cache_snapshot *snapshot,
                                                       uint32_t hash, const void *name, size_t len)
 {
@@ -88,7 +121,7 @@ const void *pipc_cache_get(const struct pipc_cache_guard *guard, uint32_t hash, 
         return NULL;
     if (equal) {
         slot = &index->slots[probe_slot(probe.bucket, equal)];
-        if (slot_is(index, slot, hash, name, name_len))
+        if (slot_is_at_once(index, slot, hash, name, name_len))
             return item_at(snapshot, slot->number);
     }
     return get_slow(snapshot, hash, name, name_len);

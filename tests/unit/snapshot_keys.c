@@ -62,6 +62,31 @@ TEST(snapshot_keys, only_the_exact_pair_is_found)
     empty(&f);
 }
 
+/* The look compares names by words up to some length, and by a call beyond it and below one word.
+ */
+TEST(snapshot_keys, name_of_any_length_is_found_and_one_that_differs_in_any_byte_is_not)
+{
+    enum { COUNT = 140 };
+    static char names[COUNT][COUNT + 1];
+    struct snap_item items[COUNT] = {{0}};
+
+    for (uint32_t len = 0; len < COUNT; len++) {
+        memset(names[len], 'a', len);
+        items[len] = (struct snap_item){len, 0, 1, names[len], "/p"};
+    }
+    struct filled f = fill_items(items, COUNT);
+    for (uint32_t len = 0; len < COUNT; len++) {
+        CHECK(pipc_cache_get(&f.guard, len, names[len], len) != NULL);
+        for (uint32_t at = 0; at < len; at++) {
+            names[len][at] = 'b';
+            CHECK(pipc_cache_get(&f.guard, len, names[len], len) == NULL);
+            names[len][at] = 'a';
+        }
+        CHECK(pipc_cache_get(&f.guard, len, names[COUNT - 1], len + 1) == NULL);
+    }
+    empty(&f);
+}
+
 TEST(snapshot_keys, empty_name_and_path_are_found_as_empty_strings)
 {
     const struct snap_item items[] = {{1, 0, 1, "", "/a"}, {2, 0, 1, "b", ""}, {3, 0, 1, "", ""}};
