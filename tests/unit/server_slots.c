@@ -50,7 +50,8 @@ TEST(server_slots, many_sessions_are_looked_at_for_a_departed_client)
     for (int i = 0; i < 40; i++)
         raw_open(&raws[i]);
     CHECK_EQ((uint64_t)raw_try(&late, &hello), PIPC_STATUS_INTERNAL_ERROR);
-    for (int i = 0; i < 40; i++) {
+    /* From all over the list, and fewer than may have departed unnoticed on a busy machine. */
+    for (int i = 0; i < 40; i += 4) {
         raw_close(&raws[i]);
         raw_open(&raws[i]);
     }
