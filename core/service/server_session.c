@@ -3,8 +3,9 @@
  * The loop of one session: wait, receive, answer (docs/level2-typed-api.md 10.5).
  *
  * An idle session sleeps until a packet, the end of its client, stop or an eviction comes; nothing
- * wakes it in between, but once after the last of its requests. Stop ends the wait for a request; a
- * request that has begun is received, answered and then the session ends. On the session's thread.
+ * wakes it in between, but the end of a short wait behind a request. Stop ends the wait for a
+ * request; a request that has begun is received, answered and then the session ends. On the
+ * session's thread.
  */
 #include "server.h"
 

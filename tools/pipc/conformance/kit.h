@@ -43,14 +43,15 @@ extern const struct kit_case *const kit_codec_tables[];
 /* Ends the case as failed, with what was wrong. */
 _Noreturn void kit_fail(const char *file, int line, const char *format, ...)
     __attribute__((format(PIPC_PRINTF_KIND, 3, 4)));
+/* Ends it as late: it is run again, and has failed when it is late each time. */
 _Noreturn void kit_late(const char *file, int line, const char *format, ...)
     __attribute__((format(PIPC_PRINTF_KIND, 3, 4)));
 /* Ends the case as not possible here, with the reason (never for a claimed capability: a skipped
  * case with traits in `with` counts as failed). */
+_Noreturn void kit_skip(const char *format, ...) __attribute__((format(PIPC_PRINTF_KIND, 1, 2)));
 /* The same where the system has nothing that the rule is about, so that no module can break it;
  * then a claim changes nothing. */
 _Noreturn void kit_absent(const char *format, ...) __attribute__((format(PIPC_PRINTF_KIND, 1, 2)));
-_Noreturn void kit_skip(const char *format, ...) __attribute__((format(PIPC_PRINTF_KIND, 1, 2)));
 
 #define KIT_CHECK(cond)          ((cond) ? (void)0 : kit_fail(__FILE__, __LINE__, "not true: %s", #cond))
 #define KIT_CHECK_MSG(cond, ...) ((cond) ? (void)0 : kit_fail(__FILE__, __LINE__, __VA_ARGS__))

@@ -23,7 +23,7 @@
 struct kit_side {
     struct kit_host host;
     const struct pipc_module *module;
-    struct pipc_transport_ops ops; /* normalised as the core does: optional entries have stubs */
+    struct pipc_transport_ops ops; /* normalised as the core does: no entry is NULL */
     struct pipc_option_value values[KIT_VALUES_MAX];
     void *self;
 };
