@@ -2,12 +2,16 @@
 """The Windows suites: programs of a mingw build under Wine.
 
 One prefix of our own for all, made once and kept in the build tree. A server process stays for the whole suite, because one that
-leaves with the last program may take the next one with it. What Wine cannot show: docs/windows.md."""
+leaves with the last program may take the next one with it. What ran while that process died says nothing and is run again; the
+output tells. What Wine cannot show: docs/windows.md."""
+import functools
 import glob
 import json
 import os
 import re
+import signal
 import subprocess
+import threading
 import time
 from contextlib import contextmanager
 
@@ -19,12 +23,80 @@ OPTIONS = {'winshm': [('--option', 'planes=busywait')]}
 # the data planes of the command, each with what configures it
 PLANES = {'np': '', 'winshm': '', 'winshm-busywait': 'planes = busywait'}
 PREFIX_SECONDS = 300
+STARTS = 3
 CONFORMANCE_SECONDS = 300
+
+
+class Server:
+    """The server process of Wine, a child of ours, so that its death is seen."""
+
+    def __init__(self, env):
+        self.env, self.process, self.watcher, self.wanted, self.lock = env, None, None, False, threading.Lock()
+
+    def wineserver(self, word):
+        subprocess.run(['wineserver', word], env=self.env, stdin=subprocess.DEVNULL, check=False)
+
+    def start(self):
+        for _ in range(STARTS):
+            # One that another program of Wine has started, the maker of the prefix for example, leaves with the last program, and
+            # beside it no other starts.
+            self.stop()
+            self.wanted = True
+            self.process = subprocess.Popen(['wineserver', '-f', '-p'], env=self.env, stdin=subprocess.DEVNULL,
+                                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+            self.watcher = threading.Thread(target=self.watch, args=(self.process,), daemon=True)
+            self.watcher.start()
+            # The first program starts services of Wine, which hold its output open as long as they live: one without output.
+            first = subprocess.run(['wine', 'cmd', '/c', 'exit'], env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL, check=False)
+            if first.returncode == 0 and self.lives():
+                return
+        raise RuntimeError(f'the server of Wine did not start {STARTS} times')
+
+    def watch(self, process):
+        """Programs whose server is gone wait for it for ever: they are ended."""
+        process.wait()
+        if not self.wanted:
+            return
+        mine = b'WINEPREFIX=' + os.fsencode(self.env['WINEPREFIX'])
+        for path in glob.glob('/proc/[0-9]*/environ'):
+            try:
+                with open(path, 'rb') as f:
+                    if mine in f.read().split(b'\0'):
+                        os.kill(int(path.split('/')[2]), signal.SIGKILL)
+            except OSError:
+                pass    # of somebody else, or gone
+
+    def lives(self):
+        return self.process.poll() is None
+
+    def stop(self):
+        self.wanted = False
+        self.wineserver('-k')
+        self.wineserver('-w')
+        if self.watcher:
+            self.watcher.join()
+
+    def during(self, work):
+        """What `work` gives, done again when the server died meanwhile; and a word about that."""
+        said = ''
+        for left in reversed(range(STARTS)):
+            process = self.process
+            result = work()
+            with self.lock:
+                if process is self.process and self.lives():
+                    return result, said
+                if not left:
+                    return result, said
+                if not self.lives():
+                    self.start()
+            said = 'the server of Wine died meanwhile: run again\n'
+            print(said, end='', flush=True)
 
 
 @contextmanager
 def wine(run):
-    """The environment of programs, with a server that lives as long as the suite."""
+    """The environment of programs and the server, which lives as long as the suite."""
     env = dict(run.env)
     env['WINEPREFIX'] = os.path.join(run.root, 'build', 'wine')
     env['WINEDEBUG'] = '-all'
@@ -35,15 +107,12 @@ def wine(run):
     if not os.path.exists(os.path.join(env['WINEPREFIX'], 'system.reg')):
         subprocess.run(['wineboot', '-i'], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL, timeout=PREFIX_SECONDS, check=False)
-    subprocess.run(['wineserver', '-p'], env=env, check=False)
-    # The first program starts services of Wine, which hold its output open as long as they live: one without output.
-    subprocess.run(['wine', 'cmd', '/c', 'exit'], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL, check=False)
+    server = Server(env)
     try:
-        yield env
+        server.start()
+        yield env, server
     finally:
-        subprocess.run(['wineserver', '-k'], env=env, check=False)
-        subprocess.run(['wineserver', '-w'], env=env, check=False)
+        server.stop()
 
 
 def unit(run):
@@ -53,12 +122,12 @@ def unit(run):
     def one(program):
         name = os.path.basename(program)[5:-4]
         begin = time.monotonic()
-        status, output = execute(['wine', program], env, cwd=run.build.dir)
-        output = output.replace('\r', '')
+        (status, output), said = server.during(lambda: execute(['wine', program], env, cwd=run.build.dir))
+        output = said + output.replace('\r', '')
         passed, failed, skipped, reasons = counts_of(output, status)
         run.report.add(f'{run.build.name}/wine/{name}', passed, failed, skipped, time.monotonic() - begin, output, reasons)
     programs = sorted(glob.glob(os.path.join(run.build.dir, 'tests', 'unit', 'test_*.exe')))
-    with wine(run) as env:
+    with wine(run) as (env, server):
         run.each(one, [p for p in programs if run.wanted(os.path.basename(p)[5:-4])])
 
 
@@ -74,8 +143,9 @@ def conformance(run):
         module = os.path.join(run.build.dir, 'modules', name + '.dll')
         which = ['--module', 'Z:' + module] if os.path.exists(module) else ['--builtin', name]
         begin = time.monotonic()
-        status, output = execute(['wine', tool(run), 'conformance', *which, *options], env, CONFORMANCE_SECONDS, cwd=run.build.dir)
-        output = output.replace('\r', '')
+        (status, output), said = server.during(lambda: execute(['wine', tool(run), 'conformance', *which, *options], env,
+                                                               CONFORMANCE_SECONDS, cwd=run.build.dir))
+        output = said + output.replace('\r', '')
         skips = re.findall(r'^ok .*# SKIP (.*)$', output, re.M)
         good, bad = len(re.findall(r'^ok ', output, re.M)) - len(skips), len(re.findall(r'^not ok ', output, re.M))
         if not good or (status != 0 and not bad):
@@ -84,7 +154,7 @@ def conformance(run):
         run.report.add(f'{run.build.name}/wine-conformance/{title}', good, bad, len(skips), time.monotonic() - begin, output, skips)
     names = [os.path.basename(f) for folder in ('transports', 'codecs') for f in sorted(glob.glob(os.path.join(run.root, folder, '*')))
              if os.path.exists(os.path.join(f, 'module.c'))]
-    with wine(run) as env:
+    with wine(run) as (env, server):
         listed = execute(['wine', tool(run), 'info', '--json'], env, cwd=run.build.dir)[1]
         # One after the other: the server of Wine was seen to crash under two of them.
         for name in (n for n in names if f'"{n}"' in listed and run.wanted(n)):
@@ -158,9 +228,12 @@ def command_steps(c):
 def installed(run, env):
     """What was installed finds its modules wherever it was put, and nothing has to say where."""
     prefix = os.path.join(run.tmp, 'moved')
-    subprocess.run(['cmake', '--install', run.build.dir, '--prefix', prefix], stdout=subprocess.DEVNULL, check=True)
-    done = subprocess.run(['wine', os.path.join(prefix, 'bin', 'pipc.exe'), 'info', '--json'], env=env, stdout=subprocess.PIPE,
-                          timeout=120, cwd=run.tmp, check=True)
+    place = subprocess.run(['cmake', '--install', run.build.dir, '--prefix', prefix], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           check=False)
+    assert place.returncode == 0, place.stdout.decode(errors='replace')
+    done = subprocess.run(['wine', os.path.join(prefix, 'bin', 'pipc.exe'), 'info', '--json'], env=env, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, cwd=run.tmp, check=False)
+    assert done.returncode == 0, f'exit {done.returncode}: {done.stderr.decode(errors="replace")}'
     said = json.loads(done.stdout)
     found = {m['name']: m for m in said['modules']}
     assert {'np', 'winshm', 'increment', 'cgroups_snapshot'} <= set(found), said
@@ -169,30 +242,30 @@ def installed(run, env):
         assert all(m['loaded'] for m in found.values()), said
 
 
+def over_plane(run, env, plane):
+    c = Command(run, env, plane, PLANES[plane])
+    try:
+        command_steps(c)
+    finally:
+        c.close()
+
+
 def command(run):
     """The command end to end over each data plane: serve, call, watch, decode, encode, bench; and as it is installed."""
-    with wine(run) as env:
-        if run.wanted('installed'):
-            begin, output = time.monotonic(), ''
-            try:
-                installed(run, env)
-            except (AssertionError, OSError, ValueError, KeyError, subprocess.SubprocessError) as e:
-                output = f'{type(e).__name__}: {e}'
-            run.report.add(f'{run.build.name}/wine-command/installed', int(not output), int(bool(output)), 0, time.monotonic() - begin,
-                           output)
-        for plane, line in PLANES.items():
-            if not run.wanted(plane):
-                continue
-            begin, output, good = time.monotonic(), '', True
-            c = Command(run, env, plane, line)
-            try:
-                command_steps(c)
-            except (AssertionError, OSError, ValueError, KeyError, subprocess.SubprocessError) as e:
-                output, good = f'{type(e).__name__}: {e}', False
-            finally:
-                c.close()
-            run.report.add(f'{run.build.name}/wine-command/{plane}', int(good), int(not good), 0, time.monotonic() - begin,
-                           output)
+    def complaint(steps):
+        try:
+            steps()
+        except (AssertionError, OSError, ValueError, KeyError, subprocess.SubprocessError) as e:
+            return f'{type(e).__name__}: {e}'
+        return ''
+    with wine(run) as (env, server):
+        steps = {'installed': lambda: installed(run, env),
+                 **{plane: functools.partial(over_plane, run, env, plane) for plane in PLANES}}
+        for name in (n for n in steps if run.wanted(n)):
+            begin = time.monotonic()
+            output, said = server.during(functools.partial(complaint, steps[name]))
+            run.report.add(f'{run.build.name}/wine-command/{name}', int(not output), int(bool(output)), 0, time.monotonic() - begin,
+                           said + output)
 
 
 def excluded(path):
