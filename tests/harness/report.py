@@ -5,6 +5,10 @@ import threading
 import time
 
 
+def last_lines(output, count):
+    return ''.join(f'     | {line}\n' for line in output.splitlines()[-count:])
+
+
 class Report:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
@@ -31,8 +35,8 @@ class Report:
             for line in dict.fromkeys(line for line in counted if line.startswith('counted: ')):
                 print(f'     {line[9:]}', flush=True)
             if failed:
-                self.failures.append(where)
-                print(''.join(f'     | {line}\n' for line in output.splitlines()[-60:]), end='', flush=True)
+                self.failures.append((where, output))
+                print(last_lines(output, 60), end='', flush=True)
 
     def wait_build(self, build):
         self.heading(build.name)
@@ -43,8 +47,8 @@ class Report:
     def close(self):
         for reason, places in sorted(self.skips.items()):
             print(f'skipped ({len(places)}): {reason}')
-        for where in self.failures:
-            print(f'failed: {where}')
+        for where, output in self.failures:
+            print(f'failed: {where}\n{last_lines(output, 12)}', end='')
         print(f'took {self.minutes():.1f} minutes')
         print(f'{self.passed} passed, {self.failed} failed, {self.skipped} skipped')
         sys.stdout.flush()
