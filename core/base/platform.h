@@ -94,6 +94,12 @@ struct pipci_poll {
  * PIPC_ERR_RECV on failure. */
 pipc_result pipci_poll(struct pipci_poll *polls, uint32_t count, uint64_t deadline_ns,
                        uint32_t *ret_ready);
+/* Bytes that pipci_poll_in works in. */
+size_t pipci_poll_room(uint32_t count);
+/* The same for any number of handles, in memory of the caller that is aligned as that of an
+ * allocator. */
+pipc_result pipci_poll_in(struct pipci_poll *polls, uint32_t count, void *room,
+                          uint64_t deadline_ns, uint32_t *ret_ready);
 /* Sleeps until the deadline or until `abort` is readable: PIPC_ERR_TIMEOUT, ABORTED, BAD_PARAM
  * (abort is no handle). */
 pipc_result pipci_sleep(const struct pipc_wait *wait);
@@ -115,6 +121,9 @@ pipc_result pipci_dir_list(const char *path, void *arg,
                            struct pipc_error *err);
 /* True if `path` is absolute on this system. */
 bool pipci_path_is_absolute(const char *path);
+/* What a relative path means now, in memory of `a`; NULL where it stands for itself or where that
+ * cannot be told. PIPC_ERR_ALLOC. */
+pipc_result pipci_path_whole(const struct pipc_allocator *a, const char *path, char **ret_whole);
 /* The last component of a path: what is behind its last separator. */
 const char *pipci_path_base(const char *path);
 

@@ -21,6 +21,15 @@ struct watch {
     uint32_t slots[PIPC_SERVER_HANDSHAKES_MAX]; /* index in polls; 0: free */
 };
 
+/* One call of run: who is served, and the memory of its waits. */
+struct run {
+    const struct pipc_allocator *allocator;
+    struct watch *watches;
+    struct pipci_poll *polls;
+    void *room;
+    uint32_t count;
+};
+
 static uint32_t add_handle(struct watch *watch, pipc_handle handle)
 {
     watch->blind = watch->blind || handle == PIPC_NO_HANDLE;
@@ -155,20 +164,21 @@ static void pause_without_poll(struct pipci_poll *polls, uint32_t count)
 /* LCOV_EXCL_STOP */
 
 /* One wait for all servers. */
-static pipc_result run_once(struct watch *watches, uint32_t count, struct pipci_poll *polls,
-                            struct pipc_error *err)
+static pipc_result run_once(struct run *run, struct pipc_error *err)
 {
+    struct watch *const watches = run->watches;
+    struct pipci_poll *const polls = run->polls;
     uint64_t deadline_ns = PIPC_NEVER;
     uint32_t used = 0, ready = 0;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < run->count; i++) {
         if (watches[i].server) {
             watch_server(&watches[i], polls + used, &deadline_ns);
             used += watches[i].count;
         }
     }
-    if (pipci_poll(polls, used, deadline_ns, &ready) != PIPC_OK)
+    if (pipci_poll_in(polls, used, run->room, deadline_ns, &ready) != PIPC_OK)
         pause_without_poll(polls, used);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < run->count; i++) {
         const pipc_result result = watches[i].server ? serve_watch(&watches[i], err) : PIPC_OK;
         if (result != PIPC_OK)
             return result;
@@ -176,28 +186,40 @@ static pipc_result run_once(struct watch *watches, uint32_t count, struct pipci_
     return PIPC_OK;
 }
 
-static pipc_result run_all(struct watch *watches, uint32_t count, struct pipci_poll *polls,
-                           struct pipc_error *err)
+static pipc_result run_all(struct run *run, struct pipc_error *err)
 {
     pipc_result result = PIPC_OK;
-    while (result == PIPC_OK && drop_stopped(watches, count))
-        result = run_once(watches, count, polls, err);
+    while (result == PIPC_OK && drop_stopped(run->watches, run->count))
+        result = run_once(run, err);
     return result;
+}
+
+static pipc_result make_run(struct run *run, struct pipc_error *err)
+{
+    /* More servers than the numbers of handles can count are more than there can be. */
+    const uint32_t handles = run->count < UINT32_MAX / HANDLES_MAX ? run->count * HANDLES_MAX : 0;
+    run->watches = pipci_zalloc(run->allocator, run->count * sizeof(*run->watches));
+    run->polls = handles ? pipci_alloc(run->allocator, handles * sizeof(*run->polls)) : NULL;
+    run->room = pipci_alloc(run->allocator, pipci_poll_room(handles) + 1);
+    if (!run->watches || !run->polls || !run->room)
+        return pipci_fail(err, PIPC_ERR_ALLOC, 0, "no memory to run %u servers", run->count);
+    return PIPC_OK;
 }
 
 /* Whoever waits for the last server may destroy it and close the context as soon as it is left, so
  * everything else of this run goes before. */
-static void finish_run(struct watch *watches, uint32_t count, struct pipci_poll *polls,
-                       struct pipc_context *context, const struct pipc_allocator *allocator)
+static void finish_run(struct run *run, struct pipc_context *context)
 {
+    struct watch *const watches = run->watches;
     struct pipc_server *last = NULL;
-    for (uint32_t i = 0; watches && i < count; i++) {
+    for (uint32_t i = 0; watches && i < run->count; i++) {
         if (last && watches[i].server)
             leave(last);
         last = watches[i].server ? watches[i].server : last;
     }
-    pipci_free(allocator, polls);
-    pipci_free(allocator, watches);
+    pipci_free(run->allocator, run->room);
+    pipci_free(run->allocator, run->polls);
+    pipci_free(run->allocator, watches);
     if (last) {
         pipci_mutex_lock(&last->lock);
         last->holds = false;
@@ -216,20 +238,16 @@ pipc_result pipc_servers_run(struct pipc_server *const *servers, uint32_t count,
     /* A server may be destroyed while the others go on, but its context then lives until this ends.
      */
     struct pipc_context *context = servers[0]->context;
-    const struct pipc_allocator *allocator = servers[0]->allocator;
-    pipc_result result = PIPC_OK;
-    struct watch *watches = pipci_zalloc(allocator, count * sizeof(*watches));
-    struct pipci_poll *polls = pipci_alloc(allocator, (size_t)count * HANDLES_MAX * sizeof(*polls));
+    struct run run = {.allocator = servers[0]->allocator, .count = count};
     pipci_context_hold(context);
-    if (!watches || !polls)
-        result = pipci_fail(err, PIPC_ERR_ALLOC, 0, "no memory to run %u servers", count);
+    pipc_result result = make_run(&run, err);
     for (uint32_t i = 0; i < count && result == PIPC_OK; i++) {
         result = enter(servers[i], i == 0, err);
-        watches[i].server = result == PIPC_OK ? servers[i] : NULL;
+        run.watches[i].server = result == PIPC_OK ? servers[i] : NULL;
     }
     if (result == PIPC_OK)
-        result = run_all(watches, count, polls, err);
-    finish_run(watches, count, polls, context, allocator);
+        result = run_all(&run, err);
+    finish_run(&run, context);
     return result;
 }
 

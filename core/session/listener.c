@@ -43,6 +43,7 @@ void pipci_site_release(struct pipci_site *site)
 
     if (__atomic_sub_fetch(&site->refs, 1, __ATOMIC_ACQ_REL) != 0)
         return;
+    pipci_free(site->memory, site->whole_dir);
     pipci_free(site->memory, site);
     pipci_context_release(context);
 }
@@ -54,13 +55,14 @@ uint64_t pipci_site_next_id(struct pipci_site *site)
 
 /* ---- listen ---- */
 
-/* Failing to tidy up is no reason not to serve. */
-static void sweep(const struct pipci_site *site, uint32_t supported)
+/* Every module of the list, also one that a mask leaves out: what lies there is of another time.
+ * Failing to tidy up is no reason not to serve. */
+static void sweep(const struct pipci_site *site)
 {
     for (uint32_t i = 0; i < site->service.plane_count; i++) {
         const struct pipci_transport *const t = site->service.planes[i].transport;
         struct pipc_error cause = PIPC_ERROR_INIT;
-        if (!t || !(t->ops.traits & PIPC_TRAIT_UPGRADE) || !(t->bits & supported))
+        if (!t || !(t->ops.traits & PIPC_TRAIT_UPGRADE))
             continue;
         const pipc_result result = t->ops.sweep(t->self, &site->endpoint, &cause);
         if (result != PIPC_OK)
@@ -84,22 +86,37 @@ static pipc_result open_channel(const struct pipci_site *site, bool adopt, pipc_
     return carrier->ops.adopt(carrier->self, &site->endpoint, handle, ret_channel, err);
 }
 
+/* The endpoint is made by the path as it was given, which may be short because it is relative. What
+ * handshakes make later lies in the same directory, wherever the program has gone meanwhile. */
+static pipc_result settle_dir(struct pipci_site *site)
+{
+    const pipc_result result =
+        pipci_path_whole(site->memory, site->endpoint.run_dir, &site->whole_dir);
+    if (site->whole_dir)
+        site->endpoint.run_dir = site->whole_dir;
+    return result;
+}
+
 static pipc_result listener_new(struct pipci_site *site, bool adopt, pipc_handle handle,
-                                uint32_t supported, struct pipc_listener **ret_listener,
-                                struct pipc_error *err)
+                                struct pipc_listener **ret_listener, struct pipc_error *err)
 {
     struct pipc_listener *const l = pipci_zalloc(site->memory, sizeof(*l));
 
     if (!l)
         return pipci_fail(err, PIPC_ERR_ALLOC, 0, "service %s: no memory for a listener",
                           site->endpoint.service);
-    const pipc_result result = open_channel(site, adopt, handle, &l->channel, err);
+    pipc_result result = open_channel(site, adopt, handle, &l->channel, err);
+    if (result == PIPC_OK && settle_dir(site) != PIPC_OK) {
+        site->service.carrier->ops.listener_close(site->service.carrier->self, l->channel, 0);
+        result = pipci_fail(err, PIPC_ERR_ALLOC, 0, "service %s: no memory for a listener",
+                            site->endpoint.service);
+    }
     if (result != PIPC_OK) {
         pipci_free(site->memory, l);
         return result;
     }
     l->site = site;
-    sweep(site, supported);
+    sweep(site);
     *ret_listener = l;
     return PIPC_OK;
 }
@@ -132,7 +149,7 @@ static pipc_result open_listener(struct pipc_context *context, const char *run_d
         return pipci_fail(err, PIPC_ERR_ALLOC, 0, "service %s: no memory for a listener", name);
     site->service = service;
     site->given = copy;
-    result = listener_new(site, adopt, handle, settings.supported, ret_listener, err);
+    result = listener_new(site, adopt, handle, ret_listener, err);
     if (result != PIPC_OK)
         pipci_site_release(site);
     return result;

@@ -289,6 +289,11 @@ static inline pipc_result receive_checked(struct pipc_session *session,
     if (session->state != PIPC_SESSION_OPEN)
         return session->last_look ? last_look(session, ret_message, err)
                                   : pipci_session_say_broken(session, err);
+    if (session->in.kept || session->out.pending) {
+        const pipc_result result = pipci_session_check_clocks(session, err);
+        if (result != PIPC_OK)
+            return result;
+    }
     return receive(session, wait, rest, message_timeout_ms, ret_message, err);
 }
 

@@ -90,7 +90,7 @@ static pipc_result check_send(struct pipc_session *s, const struct pipc_message 
         return check_refusal(s, m, err);
     if (s->state != PIPC_SESSION_OPEN)
         return pipci_session_say_broken(s, err);
-    if (s->in.kept) {
+    if (s->in.kept || s->out.pending) {
         result = pipci_session_check_clocks(s, err);
         if (result != PIPC_OK)
             return result;

@@ -233,7 +233,8 @@ struct pipci_site {
     const struct pipc_allocator *memory;
     struct pipci_service service;
     struct pipc_session_settings given;
-    struct pipc_endpoint endpoint; /* strings behind the struct */
+    struct pipc_endpoint endpoint; /* strings behind the struct, or the next one */
+    char *whole_dir;               /* run_dir, when it was relative */
 };
 
 struct pipc_handshake {

@@ -98,14 +98,14 @@ TEST(pitfalls_cache, status_is_there_at_once_while_the_provider_is_stopped)
     CHECK(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
     const uint64_t begin = test_now_ms();
     CHECK(pthread_create(&thread, NULL, refresh, cache) == 0);
-    while (test_now_ms() - begin < 200) {
+    do {
         const uint64_t before = now_us();
         CHECK_EQ(snap_status(cache).cache.refresh_success_count, 1);
         CHECK_EQ(pipc_cache_ready(cache), 1);
         const uint64_t took = now_us() - before;
         best = took < best ? took : best;
         CHECK_MSG(took < test_limit(200) * 1000, "took %u us", (unsigned)took);
-    }
+    } while (test_now_ms() - begin < 200);
     /* A single one may lose the processor; none waits. */
     CHECK_MSG(best < 1000 * test_slow(), "the quickest took %u us", (unsigned)best);
     CHECK(pthread_join(thread, NULL) == 0);

@@ -331,6 +331,36 @@ TEST(server_several, one_thread_serves_three_and_ends_after_the_last_stop)
     CHECK_OK(pipc_close(context));
 }
 
+#define MANY 120
+
+static void *run_many(void *arg)
+{
+    CHECK_OK(pipc_servers_run(arg, MANY, NULL));
+    return NULL;
+}
+
+TEST(server_several, one_thread_serves_more_than_a_hundred)
+{
+    struct pipc_context *context = server_context();
+    static struct pipc_server *servers[MANY];
+    pthread_t thread;
+    char name[16];
+    for (unsigned i = 0; i < MANY; i++) {
+        snprintf(name, sizeof(name), "many%u", i);
+        CHECK_OK(pipc_server_create(context, test_dir(), name, "scripted", 1, server_handler(), 2,
+                                    NULL, &servers[i], NULL));
+    }
+    CHECK_EQ(pthread_create(&thread, NULL, run_many, servers), 0);
+    serve_at("many0", true);
+    serve_at(name, true);
+    for (unsigned i = 0; i < MANY; i++)
+        CHECK_OK(pipc_server_stop(servers[i]));
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    for (unsigned i = 0; i < MANY; i++)
+        CHECK_OK(pipc_server_destroy(servers[i]));
+    CHECK_OK(pipc_close(context));
+}
+
 TEST(server_several, wrong_arguments_run_nothing)
 {
     struct pipc_context *context = server_context();

@@ -220,6 +220,19 @@ TEST(session_now, silent_peer_breaks_at_the_time_of_the_message_seen_by_a_send)
     done(&s);
 }
 
+TEST(session_now, rest_that_is_there_after_the_time_of_the_message_is_too_late)
+{
+    for (int form = 0; form < 2; form++) {
+        struct side s;
+        keep_one(&s, 30);
+        usleep(40000);
+        send_rest(&s);
+        CHECK_RESULT(take(&s, form ? TEST_LONG : PIPC_NOW, 0), PIPC_ERR_TIMEOUT);
+        CHECK_EQ(state(&s), PIPC_SESSION_BROKEN);
+        done(&s);
+    }
+}
+
 TEST(session_now, send_between_the_parts_of_a_received_message_works)
 {
     uint8_t packet[200];
@@ -415,12 +428,54 @@ TEST(session_now, request_is_taken_while_a_rest_waits)
     done(&s);
 }
 
+TEST(session_now, abort_that_is_no_handle_is_told_while_a_rest_waits)
+{
+    struct side s;
+
+    start(&s);
+    CHECK_OK(send_now(&s, 7, BIG));
+    s.got.size = sizeof(s.got);
+    CHECK_RESULT(pipc_session_receive(s.session, 0, 0, 100000, &s.got, NULL), PIPC_ERR_BAD_PARAM);
+    CHECK_EQ(state(&s), PIPC_SESSION_OPEN);
+    done(&s);
+}
+
+static void *write_later(void *arg)
+{
+    const int *const fd = arg;
+
+    usleep(20000);
+    CHECK(write(*fd, "x", 1) == 1);
+    return NULL;
+}
+
+TEST(session_now, abort_that_comes_while_a_rest_waits_ends_the_receive)
+{
+    struct side s;
+    int ends[2];
+    pthread_t thread;
+
+    start(&s);
+    session_control.now_is_blind = true;
+    CHECK(pipe(ends) == 0);
+    CHECK_OK(send_now(&s, 7, BIG));
+    CHECK(pthread_create(&thread, NULL, write_later, &ends[1]) == 0);
+    s.got.size = sizeof(s.got);
+    CHECK_RESULT(pipc_session_receive(s.session, 0, 0, ends[0], &s.got, NULL), PIPC_ERR_ABORTED);
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK_EQ(state(&s), PIPC_SESSION_OPEN);
+    close(ends[0]);
+    close(ends[1]);
+    done(&s);
+}
+
 TEST(session_now, abort_is_seen_while_a_rest_waits)
 {
     struct side s;
     int ends[2];
 
     start(&s);
+    session_control.now_is_blind = true;
     CHECK(pipe(ends) == 0);
     CHECK(write(ends[1], "x", 1) == 1);
     CHECK_OK(send_now(&s, 7, BIG));
@@ -483,6 +538,25 @@ TEST(session_now, peer_that_stops_reading_breaks_in_time_seen_by_every_call)
         struct side s;
         start_with(&s, NULL, PACKET, 60);
         breaks_in_time(&s, calls[i]);
+        done(&s);
+    }
+}
+
+TEST(session_now, room_after_the_time_of_the_rest_is_too_late)
+{
+    pipc_result (*const calls[])(struct side *) = {call_receive_now, call_send_now, call_send};
+    static uint8_t packet[PACKET];
+
+    for (size_t i = 0; i < 3; i++) {
+        struct side s;
+        start_with(&s, NULL, PACKET, 30);
+        CHECK_OK(send_now(&s, 7, 90000));
+        CHECK_EQ(pipc_session_wants_room(s.session), 1);
+        usleep(40000);
+        while (session_raw_receive(s.raw, packet, sizeof(packet), 0) > 0) {
+        }
+        CHECK_RESULT(calls[i](&s), PIPC_ERR_TIMEOUT);
+        CHECK_EQ(state(&s), PIPC_SESSION_BROKEN);
         done(&s);
     }
 }

@@ -8,6 +8,7 @@
 #include <pipc/transports/shm_guard.h>
 
 #include <pthread.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -161,4 +162,45 @@ TEST(shm_guard, region_cut_while_idle_ends_the_session_without_a_touch_at_the_en
     shm_pair_close(&s.f, &s.p);
     CHECK(!shm_exists(shm_region_path(1)));
     shm_fixture_close(&s.f);
+}
+
+#define PAGE 4096u
+
+/* A client that cuts the area off behind the words, and then publishes what would lie there. */
+static void *cut_and_publish(void *arg)
+{
+    size_t size;
+    struct shm_header *const raw = shm_raw_map(shm_region_path(1), &size);
+
+    test_wait_until(sleeps, arg, 5000, "the receive sleeps");
+    CHECK(truncate(shm_region_path(1), PAGE) == 0);
+    shm_raw_publish(raw, PIPC_ROLE_CLIENT, 2 * PAGE, 1);
+    munmap(raw, size);
+    return NULL;
+}
+
+static int receive_behind_the_end(void *arg)
+{
+    struct scene s;
+    struct pipc_received received = {.size = sizeof(received)};
+    static uint8_t got[2 * PAGE];
+    const struct pipc_wait wait = shm_wait(TEST_LONG);
+    const struct pipc_piece piece = {got, sizeof(got)};
+    pthread_t cutter;
+
+    (void)arg;
+    shm_fixture_open(&s.f);
+    shm_pair_open_with(&s.f, &s.p, 1, sizeof(got), SHM_RESPONSE_BYTES);
+    CHECK(pthread_create(&cutter, NULL, cut_and_publish, s.p.server) == 0);
+    const pipc_result result = s.f.ops->receive(s.p.server, &piece, 1, &wait, &received, &s.f.err);
+    pthread_join(cutter, NULL);
+    shm_pair_close(&s.f, &s.p);
+    shm_fixture_close(&s.f);
+    return result == PIPC_ERR_DISCONNECTED ? 0 : 1;
+}
+
+TEST(shm_guard, region_cut_while_idle_and_then_published_ends_the_session_without_a_signal)
+{
+    test_dir();
+    CHECK_EQ(test_in_child(receive_behind_the_end, NULL), 0);
 }

@@ -10,6 +10,7 @@
 #include <pipc/transports/uds.h>
 
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct stage {
@@ -63,7 +64,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-static void open_stage(struct stage *s, uint32_t profiles)
+static void open_stage_at(struct stage *s, uint32_t profiles, const char *run_dir)
 {
     const struct pipc_increment_handler handler = {
         .size = sizeof(handler), .user = s, .increment = increment};
@@ -72,9 +73,14 @@ static void open_stage(struct stage *s, uint32_t profiles)
 
     memset(s, 0, sizeof(*s));
     s->context = open_context();
-    CHECK_OK(pipc_server_create_increment(s->context, test_dir(), "s", &handler, 4, &config,
+    CHECK_OK(pipc_server_create_increment(s->context, run_dir, "s", &handler, 4, &config,
                                           &s->server, NULL));
     CHECK(pthread_create(&s->thread, NULL, run, s) == 0);
+}
+
+static void open_stage(struct stage *s, uint32_t profiles)
+{
+    open_stage_at(s, profiles, test_dir());
 }
 
 static void close_stage(struct stage *s)
@@ -170,6 +176,21 @@ TEST(shm_service, mask_of_0x07_on_one_side_selects_the_common_bit)
     open_stage(&s, 0);
     struct pipc_session *const session = connect_session(&s, 0x07);
     CHECK_EQ(status_of(session).selected_profile, PIPC_PROFILE_SHM_HYBRID);
+    exchange(session, 1);
+    pipc_session_close(session);
+    close_stage(&s);
+}
+
+TEST(shm_service, regions_stay_in_a_relative_directory_that_the_program_has_left)
+{
+    struct stage s;
+
+    CHECK(mkdir(test_path("elsewhere"), 0700) == 0 && chdir(test_path("elsewhere")) == 0);
+    open_stage_at(&s, 0, "..");
+    CHECK(chdir("/") == 0);
+    struct pipc_session *const session = connect_session(&s, 0);
+    CHECK_STR(status_of(session).transport, "shm");
+    CHECK(shm_exists(shm_region_path(status_of(session).session_id)));
     exchange(session, 1);
     pipc_session_close(session);
     close_stage(&s);

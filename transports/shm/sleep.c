@@ -240,8 +240,8 @@ static pipc_result sleep_once(const struct waiting *w, uint32_t signal)
     __atomic_store_n(&c->asleep, 0, __ATOMIC_RELEASE);
     if (code != 0 && code != EAGAIN && code != EINTR && code != ETIMEDOUT)
         return lost(c);
-    /* A peer that published or woke has just used the region; silence tells nothing of it. */
-    if ((code == EINTR || code == ETIMEDOUT) && !shm_region_whole(&c->region))
+    /* Whoever woke this thread may have cut the region off before. */
+    if (!shm_region_whole(&c->region))
         return lost(c);
     return pipc_wait_aborted(w->wait) || shm_interrupted(c) ? PIPC_ERR_ABORTED : PIPC_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading small files whole, and listing directories.
+ * Reading small files whole, listing directories, and what paths mean.
  *
  * Nothing here blocks on a FIFO or a device: files are opened without blocking and only regular
  * ones are read, judged through their descriptor, so that a swap of the name between look and read
@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -173,6 +174,24 @@ pipc_result pipci_dir_list(const char *path, void *arg,
 bool pipci_path_is_absolute(const char *path)
 {
     return path[0] == '/';
+}
+
+pipc_result pipci_path_whole(const struct pipc_allocator *a, const char *path, char **ret_whole)
+{
+    char here[PATH_MAX];
+
+    *ret_whole = NULL;
+    if (pipci_path_is_absolute(path) || !getcwd(here, sizeof(here)))
+        return PIPC_OK;
+    const size_t len = strlen(here), rest = strlen(path) + 1;
+    char *const whole = pipci_alloc(a, len + 1 + rest);
+    if (!whole)
+        return PIPC_ERR_ALLOC;
+    memcpy(whole, here, len);
+    whole[len] = '/';
+    memcpy(whole + len + 1, path, rest);
+    *ret_whole = whole;
+    return PIPC_OK;
 }
 
 const char *pipci_path_base(const char *path)

@@ -77,12 +77,15 @@ static int poll_until(struct pollfd *fds, uint32_t count, uint64_t deadline_ns)
     }
 }
 
-pipc_result pipci_poll(struct pipci_poll *polls, uint32_t count, uint64_t deadline_ns,
-                       uint32_t *ret_ready)
+size_t pipci_poll_room(uint32_t count)
 {
-    struct pollfd fds[PIPCI_POLL_MAX];
-    if (count > PIPCI_POLL_MAX)
-        return PIPC_ERR_BAD_PARAM;
+    return (size_t)count * sizeof(struct pollfd);
+}
+
+pipc_result pipci_poll_in(struct pipci_poll *polls, uint32_t count, void *room,
+                          uint64_t deadline_ns, uint32_t *ret_ready)
+{
+    struct pollfd *const fds = room;
     const uint32_t invalid = prepare(polls, fds, count);
     const int n = poll_until(fds, count, invalid ? PIPC_NOW : deadline_ns);
     if (n < 0)
@@ -96,6 +99,16 @@ pipc_result pipci_poll(struct pipci_poll *polls, uint32_t count, uint64_t deadli
     }
     *ret_ready = ready;
     return PIPC_OK;
+}
+
+pipc_result pipci_poll(struct pipci_poll *polls, uint32_t count, uint64_t deadline_ns,
+                       uint32_t *ret_ready)
+{
+    struct pollfd fds[PIPCI_POLL_MAX];
+
+    if (count > PIPCI_POLL_MAX)
+        return PIPC_ERR_BAD_PARAM;
+    return pipci_poll_in(polls, count, fds, deadline_ns, ret_ready);
 }
 
 pipc_result pipci_sleep(const struct pipc_wait *wait)

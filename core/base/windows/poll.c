@@ -109,15 +109,21 @@ static pipc_result wait_in_turn(struct pipci_poll *polls, uint32_t count, uint64
     return result;
 }
 
-pipc_result pipci_poll(struct pipci_poll *polls, uint32_t count, uint64_t deadline_ns,
-                       uint32_t *ret_ready)
+/* Groups need none. */
+size_t pipci_poll_room(uint32_t count)
+{
+    (void)count;
+    return 0;
+}
+
+pipc_result pipci_poll_in(struct pipci_poll *polls, uint32_t count, void *room,
+                          uint64_t deadline_ns, uint32_t *ret_ready)
 {
     struct group group;
     uint32_t ready = 0;
     pipc_result result;
 
-    if (count > PIPCI_POLL_MAX)
-        return PIPC_ERR_BAD_PARAM;
+    (void)room;
     for (uint32_t i = 0; i < count; i++)
         polls[i].got = 0;
     if (next_group(polls, count, 0, &group) < count) {
@@ -130,6 +136,14 @@ pipc_result pipci_poll(struct pipci_poll *polls, uint32_t count, uint64_t deadli
     if (result == PIPC_OK)
         *ret_ready = ready;
     return result;
+}
+
+pipc_result pipci_poll(struct pipci_poll *polls, uint32_t count, uint64_t deadline_ns,
+                       uint32_t *ret_ready)
+{
+    if (count > PIPCI_POLL_MAX)
+        return PIPC_ERR_BAD_PARAM;
+    return pipci_poll_in(polls, count, NULL, deadline_ns, ret_ready);
 }
 
 pipc_result pipci_sleep(const struct pipc_wait *wait)

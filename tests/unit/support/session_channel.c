@@ -24,16 +24,25 @@ struct session_channel *session_channel_new(int fd)
     return c;
 }
 
+static pipc_handle abort_seen(const struct pipc_wait *wait)
+{
+    return session_control.now_is_blind && wait->deadline_ns == PIPC_NOW ? PIPC_NO_HANDLE
+                                                                         : wait->abort;
+}
+
 static pipc_result ready(struct session_channel *c, short events, const struct pipc_wait *wait)
 {
-    return session_wait_fd(c->fd, events, c->interrupt, c->gone, wait);
+    struct pipc_wait seen = *wait;
+
+    seen.abort = abort_seen(wait);
+    return session_wait_fd(c->fd, events, c->interrupt, c->gone, &seen);
 }
 
 /* Abort comes before data, without a wait. */
 static pipc_result aborted(struct session_channel *c, const struct pipc_wait *wait)
 {
     const struct pipc_wait now = {
-        .size = sizeof(now), .deadline_ns = PIPC_NOW, .abort = wait->abort};
+        .size = sizeof(now), .deadline_ns = PIPC_NOW, .abort = abort_seen(wait)};
     const pipc_result result = session_wait_fd(-1, 0, c->interrupt, -1, &now);
 
     return result == PIPC_ERR_TIMEOUT ? PIPC_OK : result;
