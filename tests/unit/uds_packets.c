@@ -3,6 +3,7 @@
  * Packets: how large, sent whole from pieces, received into pieces, cut, empty, with strange
  * attachments.
  */
+#include "transports/uds/uds.h"
 #include "uds_fixture.h"
 
 #include <errno.h>
@@ -227,6 +228,24 @@ TEST(uds_packets, empty_packet_ends_the_stream_and_nothing_after_it_is_read)
     CHECK_EQ(received.flags, PIPC_RECEIVED_END);
     CHECK_EQ(b.f.ops->look(b.server), PIPC_LOOK_GONE);
     CHECK(ioctl(uds_fd(&b.f, b.server), FIONREAD, &queued) == 0 && queued == 5);
+    close_both(&b);
+}
+
+/* The end behind the packets does not make them come before the empty one. */
+TEST(uds_packets, empty_packet_before_the_end_is_the_end_for_a_receive_that_slept)
+{
+    struct both b;
+    struct pipc_received received;
+    char got[8];
+
+    open_both(&b);
+    ((struct uds_channel *)b.server)->slept_in_row = 5; /* it sleeps without a try before */
+    CHECK_EQ(send(uds_fd(&b.f, b.client), "", 0, 0), 0);
+    CHECK_OK(uds_put(&b.f, b.client, "after", 5, TEST_LONG));
+    CHECK(shutdown(uds_fd(&b.f, b.client), SHUT_WR) == 0);
+    CHECK_OK(uds_get(&b.f, b.server, got, sizeof(got), TEST_LONG, &received));
+    CHECK_EQ(received.flags, PIPC_RECEIVED_END);
+    CHECK_EQ(received.len, 0);
     close_both(&b);
 }
 

@@ -29,6 +29,7 @@ struct taking {
     struct pipc_received received;
     int os_code;
     bool tried;
+    bool told; /* poll has just said that a packet or the end is there */
 };
 
 /* One piece takes the shorter way through the kernel. With MSG_TRUNC the real length comes back. */
@@ -53,7 +54,8 @@ static ssize_t take_pieces(struct taking *taking, bool *ret_cut)
 
 /* Linux looks at the queue first and at the end of the stream afterwards, without a lock over both:
  * who asks at the wrong moment gets the end although packets came before it. They are all there by
- * now. A peer that has not closed has sent an empty packet. */
+ * now. A peer that has not closed has sent an empty packet, and so has one whose packet or end was
+ * there before anybody asked. */
 static bool end_overtook_packets(int fd)
 {
     struct pollfd look = {.fd = fd, .events = POLLRDHUP};
@@ -74,7 +76,7 @@ static pipc_result try_once(struct taking *taking)
         got = taking->message.msg_iovlen == 1 ? take_one_piece(taking, &cut)
                                               : take_pieces(taking, &cut);
     } while ((got < 0 && errno == EINTR && taking->flags) ||
-             (got == 0 && end_overtook_packets(taking->channel->fd)));
+             (got == 0 && !taking->told && end_overtook_packets(taking->channel->fd)));
     if (got < 0) {
         taking->os_code = errno;
         return errno == EAGAIN || errno == EINTR ? PIPC_ERR_TIMEOUT : PIPC_ERR_RECV;
@@ -156,6 +158,7 @@ static pipc_result sleep_until(struct taking *taking, struct uds_sleep *sleep)
         /* Nothing but the socket can wake: the receive itself sleeps, a system call less. */
         taking->flags = uds_can_block(channel, taking->wait) ? 0 : MSG_DONTWAIT;
         result = taking->flags ? uds_sleep(sleep) : PIPC_OK;
+        taking->told = taking->flags && sleep->woken;
         /* What is there wins over a deadline that just passed. */
         if (result != PIPC_OK && (result != PIPC_ERR_TIMEOUT || taking->tried))
             break;
@@ -255,6 +258,7 @@ pipc_result uds_receive(void *channel, const struct pipc_piece *pieces, uint32_t
     taking.wait = wait;
     taking.os_code = 0;
     taking.tried = false;
+    taking.told = false;
     memset(&taking.message, 0, sizeof(taking.message));
     for (i = 0; i < count; i++) {
         taking.vectors[i].iov_base = pieces[i].base;
