@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -183,13 +184,11 @@ pipc_result pipci_path_whole(const struct pipc_allocator *a, const char *path, c
     *ret_whole = NULL;
     if (pipci_path_is_absolute(path) || !getcwd(here, sizeof(here)))
         return PIPC_OK;
-    const size_t len = strlen(here), rest = strlen(path) + 1;
-    char *const whole = pipci_alloc(a, len + 1 + rest);
+    const size_t room = strlen(here) + 1 + strlen(path) + 1;
+    char *const whole = pipci_alloc(a, room);
     if (!whole)
         return PIPC_ERR_ALLOC;
-    memcpy(whole, here, len);
-    whole[len] = '/';
-    memcpy(whole + len + 1, path, rest);
+    (void)snprintf(whole, room, "%s/%s", here, path);
     *ret_whole = whole;
     return PIPC_OK;
 }
