@@ -131,6 +131,24 @@ static pipc_result make(const struct pipc_open_options *options, struct pipc_con
     return PIPC_OK;
 }
 
+/* A configured directory without the separators behind it, which would be empty components of the
+ * files in it. A root keeps its own. */
+static const char *configured_module_dir(struct pipc_context *context, const char *dir)
+{
+    size_t len = strlen(dir);
+    char *const text = pipci_arena_text(&context->arena, dir, len);
+
+    while (text && len > 0 && *pipci_path_base(text) == '\0') {
+        const char separator = text[--len];
+        text[len] = '\0';
+        if (!pipci_path_is_absolute(text)) {
+            text[len] = separator;
+            break;
+        }
+    }
+    return text;
+}
+
 /* The library's own directory of modules, when none is configured. */
 static const char *own_module_dir(struct pipc_context *context)
 {
@@ -156,7 +174,8 @@ static pipc_result take_config(struct pipc_context *context, const struct pipc_c
     const struct pipci_setting *const dir =
         pipci_settings_pick(&context->settings, PIPCI_SECTION_PIPC, "", "module_dir");
     context->log_level = level ? pipci_level_parse(level->value, strlen(level->value)) : 0;
-    context->module_dir = dir ? dir->value : own_module_dir(context);
+    context->module_dir =
+        dir ? configured_module_dir(context, dir->value) : own_module_dir(context);
     if (result == PIPC_OK && !context->module_dir)
         return pipci_fail(err, PIPC_ERR_ALLOC, 0, "pipc_open: no memory for the module directory");
     return result;

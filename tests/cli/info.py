@@ -99,6 +99,37 @@ def test_check_judges_a_file_without_using_it(case):
     assert done.code == 2 and 'cut.so' in done.err, str(done)
 
 
+def test_paths_with_dots_and_slashes_that_say_nothing_are_taken_as_what_they_are(case):
+    folder = directory(case)
+    if case.is_builtin():
+        case.skip('modules are built in here: there is no file to judge')
+    os.mkdir(os.path.join(folder, 'below'))
+    below = os.path.join(folder, 'below')
+    for path, where in (('./uds.so', folder), ('.//./uds.so', folder), ('../uds.so', below), ('.././/../modules/uds.so', below),
+                        (folder + '//uds.so', below), (folder + '/./uds.so', below)):
+        done = case.pipc('info', '--check', path, '--json', cwd=where)
+        assert done.code == 0 and done.json()['file'] == os.path.join(folder, 'uds.so'), f'{path}: {done}'
+        done = case.pipc('conformance', '--module', path, '--list', cwd=where)
+        assert done.code == 0 and 'T-TRAITS' in done.out, f'{path}: {done}'
+    for path, where in (('.', folder), ('./', folder), ('..', below), (folder + '/', below), (folder + '//', below), ('modules/', case.folder)):
+        done = case.pipc('info', 'uds', '--json', '--module-dir', path, cwd=where)
+        assert done.code == 0 and done.json()['module_dir'] == folder and by_name(done)['uds']['loaded'], f'{path}: {done}'
+    config = case.file('c.ini', f'[pipc]\nmodule_dir = {folder}/\n')
+    done = case.pipc('info', 'uds', '--json', '--config', config)
+    assert done.code == 0 and done.json()['module_dir'] == folder, str(done)
+
+
+def test_parent_behind_a_name_may_lead_elsewhere_and_is_refused(case):
+    folder = directory(case)
+    if case.is_builtin():
+        case.skip('modules are built in here: there is no file to judge')
+    for path in ('x/../uds.so', './x/../uds.so', folder + '/../modules/uds.so'):
+        done = case.pipc('info', '--check', path, cwd=folder)
+        assert done.code == 2 and '".."' in done.err, f'{path}: {done}'
+    done = case.pipc('info', '--module-dir', '')
+    assert done.code == 2 and '--module-dir' in done.err, str(done)
+
+
 def test_explain_says_what_would_be_used_and_why(case):
     done = case.pipc('info', '--explain', '--json', '--service', 'svc', '--transports', '-nosuch,uds', '--run-dir', case.run_dir)
     got = done.json()
