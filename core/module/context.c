@@ -187,17 +187,12 @@ static pipc_result judge_codec_failure(struct pipc_context *context,
                                        bool optional, const struct pipc_error *cause,
                                        struct pipc_error *err)
 {
-    char available[96];
+    const struct pipci_place place = pipci_setting_place(setting);
 
-    if (cause->result == PIPC_ERR_CONFIG || cause->result == PIPC_ERR_ALLOC) {
-        pipci_error_copy(err, cause);
-        return cause->result;
-    }
-    if (optional || (context->flags & PIPC_OPEN_INSPECT))
+    if (cause->result != PIPC_ERR_CONFIG && cause->result != PIPC_ERR_ALLOC &&
+        (optional || (context->flags & PIPC_OPEN_INSPECT)))
         return PIPC_OK;
-    pipci_available(context, available, sizeof(available));
-    return pipci_setting_fail(err, cause->result, cause->os_code, setting,
-                              "\"%s\": %s; available: %s", name, cause->text, available);
+    return pipci_unavailable(context, PIPC_MODULE_CODEC, name, &place, cause, err);
 }
 
 static pipc_result load_codec_list(struct pipc_context *context,

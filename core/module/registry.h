@@ -93,8 +93,15 @@ pipc_result pipci_builtin_collect(struct pipc_context *context,
                                   const struct pipc_module *const *handed_in, uint32_t count,
                                   struct pipc_error *err);
 const struct pipc_module *pipci_builtin_find(const struct pipc_context *context, const char *name);
-/* "a, b, c": what could be loaded, as far as it fits. Looks into the directory. */
-void pipci_available(struct pipc_context *context, char *buf, size_t cap);
+
+/* ---- available.c ---- */
+
+/* Fails with the sentence of `cause` and the names of what is there in place of `name`, those of
+ * `kind` first (0: any). With a place in front of it unless that is NULL. What the cause says of a
+ * configuration or of memory is left as it is. */
+pipc_result pipci_unavailable(struct pipc_context *context, uint32_t kind, const char *name,
+                              const struct pipci_place *place, const struct pipc_error *cause,
+                              struct pipc_error *err);
 
 /* ---- registry.c ---- */
 

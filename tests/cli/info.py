@@ -144,6 +144,27 @@ def test_mandatory_module_that_is_missing_is_an_error_that_lists_what_is_there(c
     assert done.code == 2 and 'nosuch' in done.err and 'uds' in done.err, str(done)
 
 
+def test_kind_that_no_module_has_lists_what_is_there(case):
+    for words in (('call', 'nosuch', 1), ('serve', 'nosuch'), ('watch', 'nosuch')):
+        done = case.pipc(*words)
+        assert done.code == 2 and 'nosuch' in done.err and '; available: ' in done.err and 'increment' in done.err, str(done)
+        assert 'uds' not in done.err.split('; available: ')[1], str(done)
+
+
+def test_list_of_what_is_there_outlives_a_long_module_directory(case):
+    folder = directory(case)
+    if case.is_builtin():
+        case.skip('modules are built in here: none is missing')
+    long = os.path.join(folder, 'a' * 200)
+    os.mkdir(long, 0o755)
+    for name in os.listdir(folder):
+        if name.endswith('.so') and name != 'shm.so':
+            os.rename(os.path.join(folder, name), os.path.join(long, name))
+    config = case.file('c.ini', '[pipc]\ntransports = shm, uds\n')
+    done = case.run([case.tool, 'call', 'increment', '1', '--config', config, '--module-dir', long, '--run-dir', case.run_dir])
+    assert done.code == 2 and '/shm.so: there is no such file; available: uds, ' in done.err, str(done)
+
+
 def test_build_without_a_loader_says_so(case):
     if case.has_loader():
         case.skip('this build has a loader')
