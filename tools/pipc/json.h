@@ -28,6 +28,9 @@ void json_writer_drop(struct json_writer *w);
 /* A string value by the rule above; a number. */
 struct json_object *json_of_bytes(const void *bytes, size_t len);
 struct json_object *json_of_text(const char *text);
+/* A sentence is a string in any case; bytes of names in it that are not UTF-8 are escaped. NULL
+ * for NULL. */
+struct json_object *json_of_sentence(const char *text);
 struct json_object *json_of_number(uint64_t value);
 /* Lower-case hexadecimal digits. */
 struct json_object *json_of_hex(const void *bytes, size_t len);
