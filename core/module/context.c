@@ -29,12 +29,36 @@ const struct pipc_allocator *pipci_context_allocator(const struct pipc_context *
     return &context->allocator;
 }
 
+bool pipci_log_wants(const struct pipc_context *context, uint32_t level)
+{
+    return context->log && level <= context->log_level;
+}
+
+uint64_t pipci_context_said(struct pipc_context *context, uint64_t subject, uint64_t what)
+{
+    uint64_t before = 0;
+
+    pipci_mutex_lock(&context->lock);
+    struct pipci_said *entry = context->said, *const end = entry + PIPCI_SAID_MAX;
+    while (entry < end && entry->what && entry->subject != subject)
+        entry++;
+    if (entry == end) /* full: one of them will be said once more */
+        entry = &context->said[context->said_next++ % PIPCI_SAID_MAX];
+    else
+        before = entry->what;
+    /* An entry that says nothing any more stays, because others may stand behind it. */
+    if (before || what != PIPCI_SAID_NOTHING)
+        *entry = (struct pipci_said){subject, what};
+    pipci_mutex_unlock(&context->lock);
+    return before ? before : PIPCI_SAID_NOTHING;
+}
+
 void pipci_log(struct pipc_context *context, uint32_t level, const char *format, ...)
 {
     char text[512];
     va_list args;
 
-    if (!context->log || level > context->log_level)
+    if (!pipci_log_wants(context, level))
         return;
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);

@@ -54,6 +54,13 @@ struct pipci_service_entry {
     struct pipci_service service;
 };
 
+/* What the log was told of a subject, so that it is not told again. `what` 0: free. */
+struct pipci_said {
+    uint64_t subject;
+    uint64_t what;
+};
+#define PIPCI_SAID_MAX 32u
+
 struct pipc_context {
     struct pipc_allocator allocator;
     pipc_log_fn log;
@@ -81,6 +88,8 @@ struct pipc_context {
     uint32_t module_count;
     uint32_t cpus;
     uint64_t sleep_cost_ns;
+    struct pipci_said said[PIPCI_SAID_MAX]; /* by `lock` */
+    uint32_t said_next;
     const char *module_dir;
     struct pipci_service_entry fallback; /* services without a section */
 };
