@@ -181,7 +181,7 @@ const char *pipci_show_tail(char *buf, size_t cap, const char *text, size_t len)
         return pipci_show(buf, cap, text, len);
     while (from < len && ((unsigned char)text[from] & 0xc0) == 0x80)
         from++;
-    memcpy(buf, "...", 3);
+    buf[0] = buf[1] = buf[2] = '.';
     (void)pipci_show(buf + 3, cap - 3, text + from, len - from);
     return buf;
 }
