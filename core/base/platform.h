@@ -111,8 +111,9 @@ pipc_result pipci_sleep(const struct pipc_wait *wait);
  */
 pipc_result pipci_file_read(const struct pipc_allocator *a, const char *path, size_t max,
                             char **ret_bytes, size_t *ret_len, struct pipc_error *err);
-/* The same for a secret: no links, a regular file that belongs to root or the effective user and is
- * not readable by others. */
+/* The same for a secret, which belongs to root or the effective user and is not readable by others.
+ * What is judged is the file that was opened: secrets of containers are links. Windows refuses
+ * links. */
 pipc_result pipci_file_read_secret(const struct pipc_allocator *a, const char *path, size_t max,
                                    char **ret_bytes, size_t *ret_len, struct pipc_error *err);
 /* Names of the regular files and links in a directory, unsorted. PIPC_ERR_CONFIG. */

@@ -11,7 +11,6 @@
 
 #include <pipc_builtin.h>
 
-#include <stdio.h>
 #include <string.h>
 
 static pipc_result add(struct pipc_context *context, const struct pipc_module *module,
@@ -61,32 +60,4 @@ const struct pipc_module *pipci_builtin_find(const struct pipc_context *context,
             return context->modules[i];
     }
     return NULL;
-}
-
-struct listing {
-    char *buf;
-    size_t cap;
-    size_t used;
-};
-
-static void list_name(void *arg, const char *name, const char *file)
-{
-    struct listing *const l = arg;
-    const size_t len = strlen(name) + (l->used ? 2 : 0);
-
-    (void)file;
-    if (l->used + len >= l->cap)
-        return;
-    (void)snprintf(l->buf + l->used, l->cap - l->used, "%s%s", l->used ? ", " : "", name);
-    l->used += len;
-}
-
-void pipci_available(struct pipc_context *context, char *buf, size_t cap)
-{
-    struct listing l = {buf, cap, 0};
-
-    (void)snprintf(buf, cap, "nothing");
-    const pipc_result result = pipc_module_scan(context, &l, list_name, NULL);
-    if (result != PIPC_OK && l.used == 0)
-        (void)snprintf(buf, cap, "nothing");
 }

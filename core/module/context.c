@@ -29,12 +29,36 @@ const struct pipc_allocator *pipci_context_allocator(const struct pipc_context *
     return &context->allocator;
 }
 
+bool pipci_log_wants(const struct pipc_context *context, uint32_t level)
+{
+    return context->log && level <= context->log_level;
+}
+
+uint64_t pipci_context_said(struct pipc_context *context, uint64_t subject, uint64_t what)
+{
+    uint64_t before = 0;
+
+    pipci_mutex_lock(&context->lock);
+    struct pipci_said *entry = context->said, *const end = entry + PIPCI_SAID_MAX;
+    while (entry < end && entry->what && entry->subject != subject)
+        entry++;
+    if (entry == end) /* full: one of them will be said once more */
+        entry = &context->said[context->said_next++ % PIPCI_SAID_MAX];
+    else
+        before = entry->what;
+    /* An entry that says nothing any more stays, because others may stand behind it. */
+    if (before || what != PIPCI_SAID_NOTHING)
+        *entry = (struct pipci_said){subject, what};
+    pipci_mutex_unlock(&context->lock);
+    return before ? before : PIPCI_SAID_NOTHING;
+}
+
 void pipci_log(struct pipc_context *context, uint32_t level, const char *format, ...)
 {
     char text[512];
     va_list args;
 
-    if (!context->log || level > context->log_level)
+    if (!pipci_log_wants(context, level))
         return;
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
@@ -131,6 +155,24 @@ static pipc_result make(const struct pipc_open_options *options, struct pipc_con
     return PIPC_OK;
 }
 
+/* A configured directory without the separators behind it, which would be empty components of the
+ * files in it. A root keeps its own. */
+static const char *configured_module_dir(struct pipc_context *context, const char *dir)
+{
+    size_t len = strlen(dir);
+    char *const text = pipci_arena_text(&context->arena, dir, len);
+
+    while (text && len > 0 && *pipci_path_base(text) == '\0') {
+        const char separator = text[--len];
+        text[len] = '\0';
+        if (!pipci_path_is_absolute(text)) {
+            text[len] = separator;
+            break;
+        }
+    }
+    return text;
+}
+
 /* The library's own directory of modules, when none is configured. */
 static const char *own_module_dir(struct pipc_context *context)
 {
@@ -156,7 +198,8 @@ static pipc_result take_config(struct pipc_context *context, const struct pipc_c
     const struct pipci_setting *const dir =
         pipci_settings_pick(&context->settings, PIPCI_SECTION_PIPC, "", "module_dir");
     context->log_level = level ? pipci_level_parse(level->value, strlen(level->value)) : 0;
-    context->module_dir = dir ? dir->value : own_module_dir(context);
+    context->module_dir =
+        dir ? configured_module_dir(context, dir->value) : own_module_dir(context);
     if (result == PIPC_OK && !context->module_dir)
         return pipci_fail(err, PIPC_ERR_ALLOC, 0, "pipc_open: no memory for the module directory");
     return result;
@@ -168,17 +211,12 @@ static pipc_result judge_codec_failure(struct pipc_context *context,
                                        bool optional, const struct pipc_error *cause,
                                        struct pipc_error *err)
 {
-    char available[96];
+    const struct pipci_place place = pipci_setting_place(setting);
 
-    if (cause->result == PIPC_ERR_CONFIG || cause->result == PIPC_ERR_ALLOC) {
-        pipci_error_copy(err, cause);
-        return cause->result;
-    }
-    if (optional || (context->flags & PIPC_OPEN_INSPECT))
+    if (cause->result != PIPC_ERR_CONFIG && cause->result != PIPC_ERR_ALLOC &&
+        (optional || (context->flags & PIPC_OPEN_INSPECT)))
         return PIPC_OK;
-    pipci_available(context, available, sizeof(available));
-    return pipci_setting_fail(err, cause->result, cause->os_code, setting,
-                              "\"%s\": %s; available: %s", name, cause->text, available);
+    return pipci_unavailable(context, PIPC_MODULE_CODEC, name, &place, cause, err);
 }
 
 static pipc_result load_codec_list(struct pipc_context *context,

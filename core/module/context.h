@@ -83,6 +83,13 @@ const struct pipc_allocator *pipci_context_allocator(const struct pipc_context *
 void pipci_log(struct pipc_context *context, uint32_t level, const char *format, ...)
     PIPCI_PRINTF(3, 4);
 
+/* Whether a line of that level would be let through. */
+bool pipci_log_wants(const struct pipc_context *context, uint32_t level);
+/* Keeps `what`, not 0, of a subject and gives what was kept of it before: so that what many
+ * sessions have to say is said once. */
+#define PIPCI_SAID_NOTHING UINT64_C(1)
+uint64_t pipci_context_said(struct pipc_context *context, uint64_t subject, uint64_t what);
+
 /* PIPC_ERR_FORKED in a process other than the one that opened the context, else PIPC_OK. */
 pipc_result pipci_context_check_process(const struct pipc_context *context, struct pipc_error *err);
 

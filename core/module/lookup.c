@@ -14,16 +14,30 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What else could be loaded is no answer when loading is frozen. */
+static pipc_result fail_with_list(struct pipc_context *context, uint32_t kind, const char *name,
+                                  const struct pipc_error *cause, struct pipc_error *err)
+{
+    if (!__atomic_load_n(&context->frozen, __ATOMIC_ACQUIRE))
+        return pipci_unavailable(context, kind, name, NULL, cause, err);
+    pipci_error_copy(err, cause);
+    return cause->result;
+}
+
 static pipc_result get_codec(struct pipc_context *context, const char *name,
                              struct pipci_instance **ret_instance, struct pipc_error *err)
 {
     struct pipci_instance *const found = pipci_instance_find(context, name);
+    struct pipc_error cause = PIPC_ERROR_INIT;
 
     if (found && found->module->kind == PIPC_MODULE_CODEC) {
         *ret_instance = found;
         return PIPC_OK;
     }
-    return pipci_instance_load(context, PIPC_MODULE_CODEC, name, false, ret_instance, err);
+    if (pipci_instance_load(context, PIPC_MODULE_CODEC, name, false, ret_instance, &cause) ==
+        PIPC_OK)
+        return PIPC_OK;
+    return fail_with_list(context, PIPC_MODULE_CODEC, name, &cause, err);
 }
 
 pipc_result pipci_context_codec(struct pipc_context *context, const char *name,
@@ -76,11 +90,17 @@ pipc_result pipc_module_load(struct pipc_context *context, uint32_t kind, const 
                              struct pipc_error *err)
 {
     struct pipci_instance *instance = NULL;
+    struct pipc_error cause = PIPC_ERROR_INIT;
 
     if (!context || !name || kind > PIPC_MODULE_CODEC)
         return pipci_fail(err, PIPC_ERR_BAD_PARAM, 0,
                           "pipc_module_load: expected a context, a kind and a name");
-    return pipci_instance_load(context, kind, name, false, &instance, err);
+    const pipc_result result = pipci_instance_load(context, kind, name, false, &instance, &cause);
+    if (result == PIPC_ERR_MODULE_NOT_FOUND || result == PIPC_ERR_NO_LOADER)
+        return fail_with_list(context, kind, name, &cause, err);
+    if (result != PIPC_OK) /* of a module that is there its own fault is told, as in its record */
+        pipci_error_copy(err, &cause);
+    return result;
 }
 
 /* ---- judging a file without starting it ---- */

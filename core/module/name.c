@@ -133,13 +133,18 @@ bool pipci_number_parse(const char *text, size_t len, uint64_t *ret_number)
     return true;
 }
 
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f;
+}
+
 /* Puts one byte, escaped if need be, at `pos`; returns the new position. `buf` has room for four.
  */
 static size_t show_byte(char *buf, size_t pos, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
 
-    if (c >= 0x20 && c < 0x7f) {
+    if (is_plain(c)) {
         buf[pos++] = (char)c;
         return pos;
     }
@@ -168,11 +173,16 @@ const char *pipci_show(char *buf, size_t cap, const char *text, size_t len)
 
 const char *pipci_show_tail(char *buf, size_t cap, const char *text, size_t len)
 {
-    if (len + 8 <= cap)
+    size_t from = len, used = 0;
+
+    while (from > 0 && used + 4 + 12 <= cap)
+        used += is_plain((unsigned char)text[--from]) ? 1 : 4;
+    if (from == 0)
         return pipci_show(buf, cap, text, len);
-    const size_t keep = cap - 12;
+    while (from < len && ((unsigned char)text[from] & 0xc0) == 0x80)
+        from++;
     buf[0] = buf[1] = buf[2] = '.';
-    (void)pipci_show(buf + 3, cap - 3, text + (len - keep), keep);
+    (void)pipci_show(buf + 3, cap - 3, text + from, len - from);
     return buf;
 }
 

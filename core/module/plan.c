@@ -45,6 +45,15 @@ const struct pipci_setting *pipci_service_pick(const struct pipci_settings *sett
     return NULL;
 }
 
+/* Of a setting, or of the default of that key. */
+static struct pipci_place place_of(const struct pipci_setting *setting, const char *key)
+{
+    const struct pipci_place standard = {"default", 0,   PIPCI_SECTION_PIPC, "pipc", 4, "",
+                                         0,         key, strlen(key),        "",     0};
+
+    return setting ? pipci_setting_place(setting) : standard;
+}
+
 /* Fails at the place of a setting, or of the default of that key. */
 static pipc_result refuse(const struct plan *plan, pipc_result result, int32_t os_code,
                           const struct pipci_setting *setting, const char *key, const char *format,
@@ -53,9 +62,7 @@ static pipc_result refuse(const struct plan *plan, pipc_result result, int32_t o
                           const struct pipci_setting *setting, const char *key, const char *format,
                           ...)
 {
-    const struct pipci_place standard = {"default", 0,   PIPCI_SECTION_PIPC, "pipc", 4, "",
-                                         0,         key, strlen(key),        "",     0};
-    const struct pipci_place place = setting ? pipci_setting_place(setting) : standard;
+    const struct pipci_place place = place_of(setting, key);
     struct pipc_error text = PIPC_ERROR_INIT;
     va_list args;
 
@@ -70,15 +77,9 @@ static pipc_result refuse(const struct plan *plan, pipc_result result, int32_t o
 static pipc_result refuse_module(const struct plan *plan, const struct pipci_setting *setting,
                                  const char *key, const char *name, const struct pipc_error *cause)
 {
-    char available[128];
+    const struct pipci_place place = place_of(setting, key);
 
-    if (cause->result == PIPC_ERR_CONFIG || cause->result == PIPC_ERR_ALLOC) {
-        pipci_error_copy(plan->err, cause);
-        return cause->result;
-    }
-    pipci_available(plan->context, available, sizeof(available));
-    return refuse(plan, cause->result, cause->os_code, setting, key, "\"%s\": %s; available: %s",
-                  name, cause->text, available);
+    return pipci_unavailable(plan->context, PIPC_MODULE_TRANSPORT, name, &place, cause, plan->err);
 }
 
 static bool is_baseline(const struct pipci_instance *instance)

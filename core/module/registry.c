@@ -240,15 +240,6 @@ static char *default_file(const struct pipc_context *context, const char *name)
     return file;
 }
 
-static pipc_result no_loader(struct pipc_context *context, const char *name, struct pipc_error *err)
-{
-    char available[128];
-
-    pipci_available(context, available, sizeof(available));
-    return pipci_fail(err, PIPC_ERR_NO_LOADER, 0,
-                      "%s: dynamic loading is not built in; built in: %s", name, available);
-}
-
 /* With kind 0, for tools, either section will do. */
 static const struct pipci_setting *configured_file(const struct pipc_context *context,
                                                    const struct trying *t)
@@ -271,7 +262,8 @@ static pipc_result get_module(struct pipc_context *context, struct trying *t, ch
     if (!setting && builtin)
         return load_builtin(t, builtin, err);
     if (!pipci_loader_there())
-        return no_loader(context, t->name, err);
+        return pipci_fail(err, PIPC_ERR_NO_LOADER, 0, "%s: dynamic loading is not built in",
+                          t->name);
     *ret_file = setting ? pipci_strdup(&context->allocator, setting->value)
                         : default_file(context, t->name);
     if (!*ret_file)

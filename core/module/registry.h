@@ -54,6 +54,13 @@ struct pipci_service_entry {
     struct pipci_service service;
 };
 
+/* What the log was told of a subject, so that it is not told again. `what` 0: free. */
+struct pipci_said {
+    uint64_t subject;
+    uint64_t what;
+};
+#define PIPCI_SAID_MAX 32u
+
 struct pipc_context {
     struct pipc_allocator allocator;
     pipc_log_fn log;
@@ -81,6 +88,8 @@ struct pipc_context {
     uint32_t module_count;
     uint32_t cpus;
     uint64_t sleep_cost_ns;
+    struct pipci_said said[PIPCI_SAID_MAX]; /* by `lock` */
+    uint32_t said_next;
     const char *module_dir;
     struct pipci_service_entry fallback; /* services without a section */
 };
@@ -93,8 +102,15 @@ pipc_result pipci_builtin_collect(struct pipc_context *context,
                                   const struct pipc_module *const *handed_in, uint32_t count,
                                   struct pipc_error *err);
 const struct pipc_module *pipci_builtin_find(const struct pipc_context *context, const char *name);
-/* "a, b, c": what could be loaded, as far as it fits. Looks into the directory. */
-void pipci_available(struct pipc_context *context, char *buf, size_t cap);
+
+/* ---- available.c ---- */
+
+/* Fails with the sentence of `cause` and the names of what is there in place of `name`, those of
+ * `kind` first (0: any). With a place in front of it unless that is NULL. What the cause says of a
+ * configuration or of memory is left as it is. */
+pipc_result pipci_unavailable(struct pipc_context *context, uint32_t kind, const char *name,
+                              const struct pipci_place *place, const struct pipc_error *cause,
+                              struct pipc_error *err);
 
 /* ---- registry.c ---- */
 

@@ -74,17 +74,31 @@ static pipc_result read_token(struct pipc_context *context, const struct pipci_s
 
 /* ---- one service ---- */
 
+/* The number of a key; 0: not given. 0 in the text or by a call means the default, and so leaves
+ * that of the program in place. */
+static uint64_t number_of(const struct pipci_settings *settings, const char *name, const char *key)
+{
+    const struct pipci_setting *const places[] = {
+        pipci_settings_pick(settings, PIPCI_SECTION_SERVICE, name, key),
+        pipci_settings_find(settings, PIPCI_SECTION_SERVICE, name, strlen(name), key, strlen(key),
+                            PIPCI_SOURCE_DEFAULT)};
+    uint64_t number = 0;
+
+    for (size_t i = 0; i < PIPCI_COUNT(places) && number == 0; i++) {
+        if (places[i])
+            (void)pipci_number_parse(places[i]->value, strlen(places[i]->value), &number);
+    }
+    return number;
+}
+
 static void fill_numbers(const struct pipci_settings *settings, const char *name,
                          struct pipci_service *service)
 {
     const struct pipci_key *key;
 
     for (size_t i = 0; (key = pipci_key_at(i)) != NULL; i++) {
-        const struct pipci_setting *const setting =
-            key->width ? pipci_settings_pick(settings, PIPCI_SECTION_SERVICE, name, key->name)
-                       : NULL;
-        uint64_t number = 0;
-        if (!setting || !pipci_number_parse(setting->value, strlen(setting->value), &number))
+        const uint64_t number = key->width ? number_of(settings, name, key->name) : 0;
+        if (number == 0)
             continue;
         if (key->width == sizeof(uint64_t)) {
             memcpy((char *)service + key->offset, &number, sizeof(number));

@@ -214,7 +214,7 @@ static pipc_result bring_up(struct attempt *a, struct pipc_upgrade_failure *ret_
     }
     a->session->peer_profiles = a->ack.server_supported_profiles;
     pipci_session_open(a->session, &a->ack, upgrade, channel, &a->settings, a->endpoint.service);
-    pipci_choice_explain(&a->choice, &a->settings, a->session);
+    pipci_choice_explain(&a->choice, &a->settings, a->endpoint.service, a->session);
     return PIPC_OK;
 }
 

@@ -226,7 +226,7 @@ static pipc_result make_session(struct judgement *j, struct pipc_error *err)
         j->ack.session_id = pipci_site_next_id(site);
     h->session->peer_profiles = j->hello.supported_profiles;
     pipci_session_open(h->session, &j->ack, upgrade, channel, &j->settings, site->endpoint.service);
-    pipci_choice_explain(&j->choice, &j->settings, h->session);
+    pipci_choice_explain(&j->choice, &j->settings, site->endpoint.service, h->session);
     return PIPC_OK;
 }
 

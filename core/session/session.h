@@ -63,21 +63,23 @@ struct pipci_choice {
     uint32_t mask;
     char why[PIPC_ERROR_TEXT_LEN]; /* why the first plane's bits left the mask; "" while they did
                                       not */
+    char later_why[PIPCI_PLANES_MAX][96]; /* the same of those behind it, for the log */
 };
 
 /* Starts with the bits that the modules can run on this connection. */
 void pipci_choice_begin(struct pipci_choice *choice, uint32_t role,
                         const struct pipci_service *service, const struct pipci_settings *settings,
                         const struct pipc_endpoint *endpoint, const struct pipc_carrier *carrier);
-/* Takes bits out; `why` is kept when they are those of the first plane. */
+/* Takes bits out; `why` is kept of the planes that lose theirs. */
 void pipci_choice_drop(struct pipci_choice *choice, uint32_t bits, const char *why);
 /* The selection rule of wire 6.2: one bit of `common`, which is not 0. */
 uint32_t pipci_select_bit(uint32_t common, uint32_t client_preferred, uint32_t server_preferred);
 /* The upgrade that runs this bit; NULL if there is none. */
 const struct pipci_transport *pipci_plane_of(const struct pipci_service *service, uint32_t bit);
-/* Fills the session's "passed over" from the list and the outcome. */
+/* Fills the session's "passed over" from the list and the outcome, and logs what was not said of
+ * this service yet. */
 void pipci_choice_explain(const struct pipci_choice *choice, const struct pipci_settings *settings,
-                          struct pipc_session *session);
+                          const char *service, struct pipc_session *session);
 
 /* ---- session ---- */
 

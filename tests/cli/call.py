@@ -114,6 +114,19 @@ def test_configuration_file_decides_and_options_win(case):
     assert done.code == 5, str(done)
 
 
+def test_zero_in_the_configuration_and_as_packet_size_is_the_default_of_the_command(case):
+    config = case.file('conf', '[service.svc]\nmax_request_bytes = 0\npacket_size = 0\n')
+    case.serve('increment', '--service', 'svc', '--config', config, '--packet-size', 0)
+    done = case.pipc('call', 'increment', '--batch', *range(1000), '--service', 'svc', '--packet-size', '0x0', '--json')
+    assert done.code == 0 and len(done.json()['items']) == 1000, str(done)
+    config = case.file('small', '[service.two]\nmax_request_bytes = 1024\n')
+    case.serve('increment', '--service', 'two', '--config', config)
+    assert case.pipc('call', 'increment', '--batch', *range(1000), '--service', 'two').code == 5
+    for value in (1, 32, 1 << 32):
+        done = case.pipc('call', 'increment', 1, '--service', 'svc', '--packet-size', value)
+        assert done.code == 2 and '0, or from 33 to 4294967295' in done.err, str(done)
+
+
 @over('uds', 'shm')
 def test_response_ceiling_ends_the_attempt(case):
     case.serve('increment', '--service', 'svc', '--max-response-bytes', 100000)

@@ -85,6 +85,29 @@ def test_numbers_above_their_field_are_refused_with_the_place(case):
     assert done.code == 9 and 'kind' in done.err and '65535' in done.err, str(done)
 
 
+def test_derived_numbers_must_be_numbers_of_their_field_and_do_not_count_otherwise(case):
+    item = {'cgroups_lookup_req': '{"path":"/a"}', 'cgroups_lookup_resp': '{"path":"/a","status":0,"labels":[{"key":"k","value":"v"}]}',
+            'apps_lookup_resp': '{"pid":1,"status":0,"comm":"c","cgroup_path":"/c","labels":[{"key":"k","value":"v"}]}', 'apps_lookup_req': '{"pid":1}',
+            'cgroups_snapshot_resp': '{"name":"a","path":"/a"}', 'batch': '{"data":"61"}'}
+    for structure, text in item.items():
+        lines = ['{"items":[%s]}' % text, '{"item_count":7,"items":[%s]}' % text, '{"item_count":4294967296,"items":[%s]}' % text,
+                 '{"item_count":"1","items":[%s]}' % text, '{"item_count":4294967296,"items":[]}']
+        got = case.pipc('encode', structure, '--lines', stdin='\n'.join(lines)).out.splitlines()
+        assert got[0] == got[1] and not got[0].startswith('{'), f'{structure}: {got}'
+        for line in got[2:]:
+            assert json.loads(line)['error'] == 'bad_layout' and 'item_count: ' in line, f'{structure}: {got}'
+        assert '4294967296 is above 4294967295' in got[2] and 'expected a number' in got[3], f'{structure}: {got}'
+    for structure, name, above in (('cgroups_lookup_resp', 'label_count', 65536), ('apps_lookup_resp', 'label_count', 65536),
+                                   ('batch', 'offset', 1 << 32), ('batch', 'length', 1 << 32)):
+        first = item[structure]
+        other = first.replace('/a', '/b').replace('"pid":1', '"pid":2')[:-1]
+        lines = ['{"items":[%s,%s,"%s":%s}]}' % (first, other, name, value) for value in (above - 1, above, '"x"', 'null')]
+        got = case.pipc('encode', structure, '--lines', stdin='\n'.join(lines)).out.splitlines()
+        assert not got[0].startswith('{'), f'{structure}: {got}'
+        for line in got[1:]:
+            assert json.loads(line)['error'] == 'bad_layout' and f'items[1].{name}: ' in line, f'{structure}: {got}'
+
+
 def test_batch_needs_its_item_count(case):
     batch = '0000000001000000' + '61' + '00' * 7
     assert case.pipc('decode', 'batch', '--items', 1, '--hex', '--json', stdin=batch).json()['items'] == [

@@ -99,6 +99,37 @@ def test_check_judges_a_file_without_using_it(case):
     assert done.code == 2 and 'cut.so' in done.err, str(done)
 
 
+def test_paths_with_dots_and_slashes_that_say_nothing_are_taken_as_what_they_are(case):
+    folder = directory(case)
+    if case.is_builtin():
+        case.skip('modules are built in here: there is no file to judge')
+    os.mkdir(os.path.join(folder, 'below'))
+    below = os.path.join(folder, 'below')
+    for path, where in (('./uds.so', folder), ('.//./uds.so', folder), ('../uds.so', below), ('.././/../modules/uds.so', below),
+                        (folder + '//uds.so', below), (folder + '/./uds.so', below)):
+        done = case.pipc('info', '--check', path, '--json', cwd=where)
+        assert done.code == 0 and done.json()['file'] == os.path.join(folder, 'uds.so'), f'{path}: {done}'
+        done = case.pipc('conformance', '--module', path, '--list', cwd=where)
+        assert done.code == 0 and 'T-TRAITS' in done.out, f'{path}: {done}'
+    for path, where in (('.', folder), ('./', folder), ('..', below), (folder + '/', below), (folder + '//', below), ('modules/', case.folder)):
+        done = case.pipc('info', 'uds', '--json', '--module-dir', path, cwd=where)
+        assert done.code == 0 and done.json()['module_dir'] == folder and by_name(done)['uds']['loaded'], f'{path}: {done}'
+    config = case.file('c.ini', f'[pipc]\nmodule_dir = {folder}/\n')
+    done = case.pipc('info', 'uds', '--json', '--config', config)
+    assert done.code == 0 and done.json()['module_dir'] == folder, str(done)
+
+
+def test_parent_behind_a_name_may_lead_elsewhere_and_is_refused(case):
+    folder = directory(case)
+    if case.is_builtin():
+        case.skip('modules are built in here: there is no file to judge')
+    for path in ('x/../uds.so', './x/../uds.so', folder + '/../modules/uds.so'):
+        done = case.pipc('info', '--check', path, cwd=folder)
+        assert done.code == 2 and '".."' in done.err, f'{path}: {done}'
+    done = case.pipc('info', '--module-dir', '')
+    assert done.code == 2 and '--module-dir' in done.err, str(done)
+
+
 def test_explain_says_what_would_be_used_and_why(case):
     done = case.pipc('info', '--explain', '--json', '--service', 'svc', '--transports', '-nosuch,uds', '--run-dir', case.run_dir)
     got = done.json()
@@ -111,6 +142,27 @@ def test_explain_says_what_would_be_used_and_why(case):
 def test_mandatory_module_that_is_missing_is_an_error_that_lists_what_is_there(case):
     done = case.pipc('call', 'increment', 1, '--transports', 'nosuch,uds')
     assert done.code == 2 and 'nosuch' in done.err and 'uds' in done.err, str(done)
+
+
+def test_kind_that_no_module_has_lists_what_is_there(case):
+    for words in (('call', 'nosuch', 1), ('serve', 'nosuch'), ('watch', 'nosuch')):
+        done = case.pipc(*words)
+        assert done.code == 2 and 'nosuch' in done.err and '; available: ' in done.err and 'increment' in done.err, str(done)
+        assert 'uds' not in done.err.split('; available: ')[1], str(done)
+
+
+def test_list_of_what_is_there_outlives_a_long_module_directory(case):
+    folder = directory(case)
+    if case.is_builtin():
+        case.skip('modules are built in here: none is missing')
+    long = os.path.join(folder, 'a' * 200)
+    os.mkdir(long, 0o755)
+    for name in os.listdir(folder):
+        if name.endswith('.so') and name != 'shm.so':
+            os.rename(os.path.join(folder, name), os.path.join(long, name))
+    config = case.file('c.ini', '[pipc]\ntransports = shm, uds\n')
+    done = case.run([case.tool, 'call', 'increment', '1', '--config', config, '--module-dir', long, '--run-dir', case.run_dir])
+    assert done.code == 2 and '/shm.so: there is no such file; available: uds, ' in done.err, str(done)
 
 
 def test_build_without_a_loader_says_so(case):

@@ -47,6 +47,54 @@ def test_first_name_that_was_passed_over_is_named_with_its_reason(case):
     assert case.stop(server) == 0
 
 
+def chosen(text, role):
+    """The lines about a data plane, of the log on standard error."""
+    return [line for line in text.splitlines() if f': {role} of svc: messages go over ' in line]
+
+
+def test_log_of_a_client_names_the_plane_its_file_and_each_name_before_it_once(case):
+    server = case.serve('increment', '--service', 'svc', '--transports', 'uds')
+    done = case.pipc('-v', 'call', 'increment', 5, '--service', 'svc', '--run-dir', case.run_dir, '--transports', '-nosuch,shm,uds')
+    lines = chosen(done.err, 'client')
+    assert done.code == 0 and len(lines) == 1, str(done)
+    assert 'pipc: info: ' in lines[0] and ('built in' if case.is_builtin() else '/uds.so') in lines[0], lines
+    assert ', nosuch passed over: ' in lines[0] and ', shm passed over: the other side does not offer it' in lines[0], lines
+    done = case.pipc('-v', 'call', 'increment', 5, '--service', 'svc', '--run-dir', case.run_dir, '--transports', 'uds')
+    assert done.code == 0 and chosen(done.err, 'client') == [], str(done)
+    assert case.stop(server) == 0
+
+
+def test_log_of_a_client_that_connects_again_says_only_what_is_new(case):
+    data = case.file('data', '{"items":[{"name":"a"}]}')
+    watching = case.start([case.tool, '-v', 'watch', 'cgroups-snapshot', '--service', 'svc', '--run-dir', case.run_dir, '--transports', 'shm,uds',
+                           '--json', '--interval', '10'], ready='')
+
+    def until_fresh(stale):
+        while json.loads(watching.stdout.readline())['stale'] != stale:
+            pass
+    for planes in ('uds', 'uds', 'shm,uds', 'uds'):
+        server = case.serve('cgroups-snapshot', '--service', 'svc', '--data', data, '--transports', planes)
+        until_fresh(False)
+        assert case.stop(server) == 0
+        until_fresh(True)
+    assert case.stop(watching) == 0
+    with open(watching.err_path) as f:
+        lines = chosen(f.read(), 'client')
+    assert [line.split('messages go over ')[1].split(' ')[0] for line in lines] == ['uds', 'shm', 'uds'], lines
+    assert [', shm passed over: ' in line for line in lines] == [True, False, True], lines
+
+
+def test_log_of_a_server_says_once_for_what_reason_a_plane_is_passed_over(case):
+    server = case.serve('increment', '--service', 'svc', '-v')
+    for planes in ('uds', 'shm,uds', 'uds', 'uds'):
+        done = case.pipc('call', 'increment', 5, '--service', 'svc', '--run-dir', case.run_dir, '--transports', planes)
+        assert done.code == 0, str(done)
+    assert case.stop(server) == 0
+    with open(server.err_path) as f:
+        lines = chosen(f.read(), 'server')
+    assert len(lines) == 1 and ', shm passed over: the other side does not offer it' in lines[0], lines
+
+
 def test_optional_name_that_is_missing_is_named_with_its_reason(case):
     server = serve_snapshot(case)
     done = watch(case, '--transports', '-nosuch,shm,uds')

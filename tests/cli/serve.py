@@ -192,6 +192,17 @@ def test_hash_and_zero_values_fill_what_the_file_leaves_out(case):
     assert case.stop(server) == 0
 
 
+def test_nul_inside_is_part_of_a_string_but_not_of_a_name(case):
+    for text in ('"a\\u0000b"', '"\\u0000"', '{"hex":"ff0061"}', '""'):
+        server = case.serve('string-reverse', '--service', 'svc', '--data', case.file('data', '{"str":%s}' % text))
+        got = call(case, 'string-reverse', 'x')
+        assert got.json() == {'str': json.loads(text)}, f'{text}: {got}'
+        assert case.stop(server) == 0
+    path = case.file('data', '{"items":[{"name":"a\\u0000b"}]}')
+    done = case.pipc('serve', 'cgroups-snapshot', '--service', 'svc', '--data', path)
+    assert done.code == 9 and 'items[0].name: a NUL inside the string' in done.err, str(done)
+
+
 def test_malformed_data_files_are_refused_with_place_and_reason(case):
     for text, needles in (('', ['line 1']), ('[]', ['object']), ('{"items":', ['line 1']), ('{"items":7}', ['items', 'list']),
                           ('{"items":[7]}', ['items[0]', 'object']), ('{"generation":-1}', ['column 15', 'below 0']),

@@ -64,6 +64,16 @@ def test_no_data_yet_is_told_from_an_empty_snapshot(case):
     assert case.stop(w, signal.SIGINT) == 0
 
 
+def test_message_that_names_a_path_of_any_bytes_is_a_string(case):
+    folder = os.path.join(case.folder, os.fsdecode(b'a\xffb'))
+    os.mkdir(folder, 0o700)
+    for words in (('watch', 'cgroups-snapshot', '--count', 1), ('top', '--once'), ('call', 'increment', 1)):
+        done = case.pipc(*words, '--json', '--run-dir', folder)
+        assert isinstance(done.json()['message'], str) and '/a\\xffb/' in done.json()['message'], str(done)
+    report = case.pipc('doctor', 'increment', '--json', '--run-dir', folder)
+    assert isinstance(report.json()['message'], str) and report.out.isascii(), str(report)
+
+
 def test_find_shows_items_of_that_name_alone(case):
     items = [{'name': 'x', 'path': '/1'}, {'name': 'y', 'path': '/2'}, {'name': 'x', 'path': '/3', 'hash': 9}]
     case.serve('cgroups-snapshot', '--service', 'svc', '--data', case.file('data', json.dumps({'items': items})))

@@ -173,11 +173,28 @@ TEST(base_secret, readable_or_writable_by_others_is_refused)
     refused(true, make("c", "42", 2, 0602), 64, 0, "writable by others");
 }
 
-TEST(base_secret, behind_a_link_is_refused)
+TEST(base_secret, behind_links_is_judged_as_the_file_that_they_lead_to)
 {
-    const char *path = make("t", "42", 2, 0600), *link_path = test_path("l");
-    CHECK_EQ(symlink(path, link_path), 0);
-    refused(true, link_path, 64, ELOOP, "link");
+    const char *link_path = test_path("l");
+    char *bytes = NULL;
+    size_t len = 0;
+    CHECK_EQ(symlink("first", link_path), 0);
+    refused(true, link_path, 64, ENOENT, "cannot be opened");
+    CHECK_EQ(symlink(make("t", "42", 2, 0600), test_path("first")), 0);
+    CHECK_OK(pipci_file_read_secret(NULL, link_path, 64, &bytes, &len, NULL));
+    CHECK_STR(bytes, "42");
+    free(bytes);
+    CHECK_EQ(chmod(test_path("t"), 0604), 0);
+    refused(true, link_path, 64, 0, "readable by others");
+    CHECK_EQ(unlink(test_path("t")), 0);
+    CHECK_EQ(mkfifo(test_path("t"), 0600), 0);
+    refused(true, link_path, 64, 0, "not a regular file");
+    CHECK_EQ(unlink(test_path("first")), 0);
+    CHECK_EQ(symlink("/dev/null", test_path("first")), 0);
+    refused(true, link_path, 64, 0, "not a regular file");
+    CHECK_EQ(unlink(test_path("first")), 0);
+    CHECK_EQ(symlink("l", test_path("first")), 0);
+    refused(true, link_path, 64, ELOOP, "cannot be opened");
 }
 
 TEST(base_secret, longer_than_allowed_is_refused)

@@ -95,9 +95,18 @@ TEST(config_context, token_file_that_is_not_private_is_refused)
     token_refused(test_path("dir"), "expected a file of root or this user");
     CHECK_EQ(mkfifo(test_path("fifo"), 0600), 0);
     token_refused(test_path("fifo"), "expected a file of root or this user");
+    CHECK_EQ(symlink("token", test_path("link")), 0);
+    token_refused(test_path("link"), "expected a file of root or this user");
+}
+
+TEST(config_context, token_file_behind_a_link_is_read_when_it_is_private)
+{
+    struct pipci_service s = {0};
+    struct pipc_error err = PIPC_ERROR_INIT;
     put(test_path("good"), "424242", 6, 0600);
     CHECK_EQ(symlink("good", test_path("link")), 0);
-    token_refused(test_path("link"), "expected a file of root or this user");
+    CHECK_OK(open_token(test_path("link"), &s, &err));
+    CHECK_EQ(s.auth_token, 424242);
 }
 
 TEST(config_context, token_file_of_another_owner_is_refused)

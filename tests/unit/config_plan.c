@@ -204,6 +204,77 @@ TEST(config_plan, unknown_codec_lists_what_is_available)
     CHECK_HAS(err.text, "; available: ");
 }
 
+/* 96 bytes of a path, and of a name. */
+#define LONG   "abcdefghijklmnopqrstuvwxyz012345"
+#define LONGER LONG LONG LONG
+
+TEST(config_plan, list_of_what_is_available_outlives_long_names)
+{
+    struct pipc_error err;
+    fixtures();
+    module_refused("[pipc]\ntransports = base\nmodule_dir = " PIPC_TEST_NOWHERE "/" LONGER
+                   "/" LONGER "\n"
+                   "[service." LONGER "]\ntransports = gone, base\n",
+                   PIPC_TEST_HAVE_LOADER ? PIPC_ERR_MODULE_NOT_FOUND : PIPC_ERR_NO_LOADER, &err);
+    CHECK_HAS(err.text, PIPC_TEST_HAVE_LOADER ? "] transports: \"gone\": ..."
+                                              : "] transports: \"gone\": gone: ");
+    CHECK_HAS(err.text, PIPC_TEST_HAVE_LOADER ? "/gone" PIPC_TEST_MODULE_SUFFIX
+                                                ": there is no such file; available: base, "
+                                              : "is not built in; available: base, ");
+}
+
+TEST(config_plan, list_of_what_is_available_begins_with_the_kind_and_says_that_it_is_cut)
+{
+    struct pipc_error err;
+    fixtures();
+    module_need_loader();
+    module_refused("[pipc]\ntransports = gone, stranger\nmodule_dir = " PIPC_TEST_FIXTURE_DIR "\n"
+                   "[service.x]\ntransports = -wrong_name, base\n",
+                   PIPC_ERR_MODULE_NOT_FOUND, &err);
+    const char *const list = strstr(err.text, "; available: base, ");
+    CHECK(list != NULL);
+    const char *const named = strstr(list, ", stranger"), *const service =
+                                                              strstr(list, ", wrong_name");
+    const char *const unknown = strstr(list, ", bad_magic");
+    CHECK_MSG(named && service && unknown && named < unknown && service < unknown, "%s", err.text);
+    CHECK_STR(list + strlen(list) - 5, ", ...");
+}
+
+TEST(config_plan, list_of_what_is_available_has_no_module_of_another_kind_and_not_the_one_refused)
+{
+    struct pipc_error err;
+    fixtures();
+    module_fixture_upgrade(5, "broken", 0x400)->transport.offer = NULL;
+    module_refused("[pipc]\ntransports = broken, base\ncodecs = -whatever\n"
+                   "module_dir = " PIPC_TEST_NOWHERE "\n",
+                   PIPC_ERR_MODULE_ABI, &err);
+    CHECK(!strstr(strstr(err.text, "; available: "), "broken"));
+    module_refused("[pipc]\ntransports = base\ncodecs = gone\nmodule_dir = " PIPC_TEST_NOWHERE "\n",
+                   PIPC_TEST_HAVE_LOADER ? PIPC_ERR_MODULE_NOT_FOUND : PIPC_ERR_NO_LOADER, &err);
+    CHECK(!strstr(strstr(err.text, "; available: "), "base"));
+}
+
+TEST(config_plan, codec_that_is_asked_for_and_not_there_lists_what_is_available)
+{
+    struct pipc_error err = PIPC_ERROR_INIT;
+    const struct pipc_codec_ops *ops;
+    fixtures();
+    module_need_loader();
+    struct pipc_context *const context =
+        module_context("[pipc]\ntransports = base\nmodule_dir = " PIPC_TEST_FIXTURE_DIR "\n");
+    CHECK_OK(pipc_module_load(context, PIPC_MODULE_CODEC, "good_codec", NULL));
+    CHECK_RESULT(pipc_codec_find(context, "gone", 0, &ops, NULL, &err), PIPC_ERR_MODULE_NOT_FOUND);
+    CHECK_HAS(err.text, PIPC_TEST_BUILTIN ? "good_codec" : "; available: good_codec, ");
+    CHECK_RESULT(pipc_module_load(context, PIPC_MODULE_TRANSPORT, "gone", &err),
+                 PIPC_ERR_MODULE_NOT_FOUND);
+    CHECK_HAS(err.text, "; available: base, ");
+    CHECK(!strstr(err.text, "good_codec"));
+    pipc_freeze(context);
+    CHECK_RESULT(pipc_codec_find(context, "gone", 0, &ops, NULL, &err), PIPC_ERR_MODULE_NOT_FOUND);
+    CHECK_STR(err.text, "gone: is not loaded, and loading is frozen");
+    CHECK_OK(pipc_close(context));
+}
+
 TEST(config_plan, optional_missing_name_keeps_its_reason)
 {
     fixtures();

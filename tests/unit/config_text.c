@@ -314,6 +314,25 @@ TEST(config_text, file_is_read_and_named)
     pipc_config_free(config);
 }
 
+TEST(config_text, long_path_keeps_its_end_and_begins_with_a_whole_character)
+{
+    /* Thirty characters of two bytes; with none to three more the cut falls anywhere. */
+    static const char *const tails[] = {"/c.ini", "/cc.ini", "/ccc.ini", "/cccc.ini"};
+    struct pipc_config *const config = new_config();
+    for (size_t i = 0; i < 4; i++) {
+        struct pipc_error err = PIPC_ERROR_INIT;
+        char path[128] = "/", expected[64];
+        for (size_t k = 0; k < 30; k++)
+            strcat(path, "\xc3\xa4");
+        strcat(path, tails[i]);
+        CHECK_RESULT(pipc_config_read_text(config, "x", 1, path, &err), PIPC_ERR_CONFIG);
+        CHECK_MSG(strncmp(err.text, "...\\xc3\\xa4", 11) == 0, "%s", err.text);
+        snprintf(expected, sizeof(expected), "\\xa4%s:1: ", tails[i]);
+        CHECK_HAS(err.text, expected);
+    }
+    pipc_config_free(config);
+}
+
 TEST(config_text, file_that_cannot_be_read_gives_the_systems_code)
 {
     struct pipc_error err = PIPC_ERROR_INIT;

@@ -199,17 +199,31 @@ TEST(module_load, linked_directory_in_the_path_is_refused)
 
 TEST(module_load, path_with_dots_or_empty_parts_is_refused)
 {
-    static const char *const middles[] = {"/../modules", "/.", "/"};
-    char dir[512];
+    static const char *const dirs[] = {PIPC_TEST_FIXTURE_DIR "/../modules",
+                                       PIPC_TEST_FIXTURE_DIR "/.", "/" PIPC_TEST_FIXTURE_DIR};
     for (size_t i = 0; i < 3; i++) {
         struct pipc_error err = PIPC_ERROR_INIT;
-        snprintf(dir, sizeof(dir), "%s%s", PIPC_TEST_FIXTURE_DIR, middles[i]);
-        struct pipc_context *const context = module_open_private(dir);
+        struct pipc_context *const context = module_open_private(dirs[i]);
         CHECK_RESULT(pipc_module_load(context, PIPC_MODULE_CODEC, "good_codec", &err),
                      PIPC_ERR_MODULE_UNSAFE);
         CHECK_HAS(err.text, "has an empty component");
         CHECK_OK(pipc_close(context));
     }
+}
+
+TEST(module_load, slashes_behind_the_module_directory_do_not_count)
+{
+    struct pipc_context *const context = module_open_private(PIPC_TEST_FIXTURE_DIR "//");
+    CHECK_STR(pipc_module_dir(context), PIPC_TEST_FIXTURE_DIR);
+    CHECK_OK(pipc_module_load(context, PIPC_MODULE_CODEC, "good_codec", NULL));
+    CHECK_OK(pipc_close(context));
+}
+
+TEST(module_load, root_as_the_module_directory_stays_what_it_is)
+{
+    struct pipc_context *const context = module_open_private("/");
+    CHECK_STR(pipc_module_dir(context), "/");
+    CHECK_OK(pipc_close(context));
 }
 
 TEST(module_load, too_long_path_is_not_found)

@@ -250,6 +250,20 @@ int command_decode(const struct options *o)
 
 /* ---- encode ---- */
 
+/* Numbers that the builder derives and does not ask for. What cannot be walked is not judged: the
+ * bytes of a broken structure may be what is wanted. */
+static pipc_result derived_check(const struct structure *s, struct json_source *source,
+                                 const void *bytes, size_t len)
+{
+    struct json_checker checker;
+    uint32_t items = 0;
+
+    json_checker_begin(&checker, source);
+    (void)!source->fields.list(source->fields.arg, NULL, "items", &items);
+    (void)!structure_walk(s, bytes, len, items, &checker.visitor);
+    return source->why[0] ? PIPC_ERR_BAD_LAYOUT : PIPC_OK;
+}
+
 /* Builds from one JSON object into memory to be freed; NULL with the reason. */
 static unsigned char *encode_one(const struct structure *s, const char *text, size_t len,
                                  const char *origin, size_t *ret_len, pipc_result *ret_result,
@@ -271,6 +285,8 @@ static unsigned char *encode_one(const struct structure *s, const char *text, si
             r = bytes ? structure_build(s, &source.fields, bytes, cap, ret_len) : PIPC_ERR_ALLOC;
             cap *= 4;
         } while (r == PIPC_ERR_OVERFLOW && !source.why[0] && cap / 256 <= 4096 + len);
+        if (r == PIPC_OK)
+            r = derived_check(s, &source, bytes, *ret_len);
         if (r != PIPC_OK) {
             snprintf(why, why_len, "%s: %s", origin,
                      source.why[0] ? source.why : pipc_result_text(r));

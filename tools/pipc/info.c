@@ -130,7 +130,7 @@ static struct json_object *module_object(const struct pipc_module_info *info)
     }
     add_text(object, "stage", info->stage);
     add_text(object, "result", pipc_result_name(info->result));
-    add_text(object, "reason", info->reason);
+    json_object_object_add(object, "reason", json_of_sentence(info->reason));
     json_object_object_add(object, "os_code", json_object_new_int(info->os_code));
     json_object_object_add(object, "elapsed_us", json_of_number(info->elapsed_ns / 1000));
     return object;

@@ -28,6 +28,9 @@ void json_writer_drop(struct json_writer *w);
 /* A string value by the rule above; a number. */
 struct json_object *json_of_bytes(const void *bytes, size_t len);
 struct json_object *json_of_text(const char *text);
+/* A sentence is a string in any case; bytes of names in it that are not UTF-8 are escaped. NULL
+ * for NULL. */
+struct json_object *json_of_sentence(const char *text);
 struct json_object *json_of_number(uint64_t value);
 /* Lower-case hexadecimal digits. */
 struct json_object *json_of_hex(const void *bytes, size_t len);
@@ -60,6 +63,22 @@ struct json_source {
 };
 void json_source_begin(struct json_source *s, struct json_object *top);
 void json_source_end(struct json_source *s);
+
+/* A walk over what was built from an object looks at the numbers that the builder derived and did
+ * not ask for: those in the object must be numbers that fit, too. The place and the reason are in
+ * source->why. */
+struct json_checker {
+    struct pipc_visitor visitor;
+    struct json_source *source;
+    struct json_level {
+        pipc_node node;   /* NULL: the top */
+        const char *list; /* that this level is, or that its item is in; NULL: the top */
+        uint32_t next;    /* item of a list, one more than that of the item */
+        bool absent;      /* the object has no such item */
+    } stack[8];
+    unsigned depth;
+};
+void json_checker_begin(struct json_checker *c, struct json_source *source);
 
 /* Decodes hexadecimal digits, blanks between bytes allowed, into memory to be freed; NULL when
  * there are others or an odd number. */

@@ -68,6 +68,22 @@ struct json_object *json_of_text(const char *text)
     return text ? json_of_bytes(text, strlen(text)) : NULL;
 }
 
+struct json_object *json_of_sentence(const char *text)
+{
+    char plain[4096];
+    size_t used = 0;
+
+    if (!text || is_utf8((const unsigned char *)text, strlen(text)))
+        return text ? json_object_new_string(text) : NULL;
+    for (; *text && used + 5 < sizeof(plain); text++) {
+        if ((unsigned char)*text >= 0x80)
+            used += (size_t)snprintf(plain + used, 5, "\\x%02x", (unsigned char)*text);
+        else
+            plain[used++] = *text;
+    }
+    return json_object_new_string_len(plain, (int)used);
+}
+
 struct json_object *json_of_number(uint64_t value)
 {
     return json_object_new_uint64(value);
@@ -160,23 +176,6 @@ void json_print(FILE *out, struct json_object *object)
 {
     fputs(json_object_to_json_string_ext(object, PLAIN), out);
     fputc('\n', out);
-}
-
-/* A sentence is a string in any case; names in it may be of any bytes. */
-static struct json_object *json_of_sentence(const char *text)
-{
-    char plain[4096];
-    size_t used = 0;
-
-    if (is_utf8((const unsigned char *)text, strlen(text)))
-        return json_object_new_string(text);
-    for (; *text && used + 5 < sizeof(plain); text++) {
-        if ((unsigned char)*text >= 0x80)
-            used += (size_t)snprintf(plain + used, 5, "\\x%02x", (unsigned char)*text);
-        else
-            plain[used++] = *text;
-    }
-    return json_object_new_string_len(plain, (int)used);
 }
 
 void json_print_error(pipc_result result, const char *message)

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { FLAG, TEXT, TEXTS, NUMBER, NUMBER64 };
+/* DEFAULTED: a number, or 0 for the default of the library. */
+enum kind { FLAG, TEXT, TEXTS, NUMBER, NUMBER64, DEFAULTED };
 
 struct option_row {
     const char *name;
@@ -47,7 +48,8 @@ static const struct option_row rows[] = {
     {"max-response-bytes", NUMBER, AT(max_response_bytes), 0, 0, PAYLOAD_MAX, NULL, "N",
      "response payload limit"},
     {"max-batch-items", NUMBER, AT(max_batch_items), 0, 0, U32, NULL, "N", "items of a batch"},
-    {"packet-size", NUMBER, AT(packet_size), 0, 33, U32, NULL, "N", "packet size of the handshake"},
+    {"packet-size", DEFAULTED, AT(packet_size), 0, 33, U32, NULL, "N",
+     "packet size of the handshake"},
     {"growth-ceiling-bytes", NUMBER, AT(growth_ceiling_bytes), 0, 0, PAYLOAD_MAX, NULL, "N",
      "how far sizes may grow"},
     {"response-ceiling-bytes", NUMBER, AT(response_ceiling_bytes), 0, 0, PAYLOAD_MAX, NULL, "N",
@@ -195,9 +197,11 @@ static int option_take(const struct option_row *row, const char *text, struct op
         *(const char **)(void *)(base + row->offset) = text;
         return -1;
     }
-    if (!number_parse(text, row->max, &value) || value < row->min)
-        return usage("--%s '%s': expected a decimal or 0x number from %llu to %llu", row->name,
-                     text, (unsigned long long)row->min, (unsigned long long)row->max);
+    const bool zero = row->kind == DEFAULTED;
+    if (!number_parse(text, row->max, &value) || (value < row->min && !(zero && value == 0)))
+        return usage("--%s '%s': expected a decimal or 0x number%s from %llu to %llu", row->name,
+                     text, zero ? ", 0, or" : "", (unsigned long long)row->min,
+                     (unsigned long long)row->max);
     if (row->kind == NUMBER64)
         *(uint64_t *)(void *)(base + row->offset) = value;
     else

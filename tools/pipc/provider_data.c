@@ -89,8 +89,9 @@ static pipc_result number_of(struct content *c, pipc_node node, const char *name
     return r == PIPC_ERR_NOT_SUPPORTED ? PIPC_OK : r;
 }
 
-static pipc_result string_of(struct content *c, pipc_node node, const char *name,
-                             struct pipc_str_view *ret)
+/* Any bytes; empty when there is none. */
+static pipc_result bytes_of(struct content *c, pipc_node node, const char *name,
+                            struct pipc_str_view *ret)
 {
     const struct pipc_fields *f = &c->source.fields;
     const void *bytes = "";
@@ -98,15 +99,21 @@ static pipc_result string_of(struct content *c, pipc_node node, const char *name
     const pipc_result r = f->string(f->arg, node, name, &bytes, &len);
 
     *ret = (struct pipc_str_view){bytes, len};
-    if (r == PIPC_OK && memchr(bytes, 0, len)) {
-        if (node)
-            snprintf(c->source.why, sizeof(c->source.why),
-                     "items[%" PRIu32 "].%s: a NUL inside the string", c->source.index, name);
-        else
-            snprintf(c->source.why, sizeof(c->source.why), "%s: a NUL inside the string", name);
+    return r == PIPC_ERR_NOT_SUPPORTED ? PIPC_OK : r;
+}
+
+/* Of a snapshot, whose strings have no NUL inside. */
+static pipc_result string_of(struct content *c, pipc_node node, const char *name,
+                             struct pipc_str_view *ret)
+{
+    const pipc_result r = bytes_of(c, node, name, ret);
+
+    if (r == PIPC_OK && memchr(ret->ptr, 0, ret->len)) {
+        snprintf(c->source.why, sizeof(c->source.why),
+                 "items[%" PRIu32 "].%s: a NUL inside the string", c->source.index, name);
         return PIPC_ERR_BAD_LAYOUT;
     }
-    return r == PIPC_ERR_NOT_SUPPORTED ? PIPC_OK : r;
+    return r;
 }
 
 /* 32-bit FNV-1: multiply, then xor. */
@@ -198,7 +205,7 @@ static struct content *content_read(const struct provider *p, uint64_t readings)
     if (c->object && strcmp(p->kind, "increment") == 0)
         r = number_of(c, NULL, "value", UINT64_MAX, 0, &c->value);
     else if (c->object && strcmp(p->kind, "string_reverse") == 0)
-        r = string_of(c, NULL, "str", &c->string);
+        r = bytes_of(c, NULL, "str", &c->string);
     else if (c->object && strcmp(p->kind, PIPC_CGROUPS_SNAPSHOT_NAME) == 0)
         r = snapshot_read(c, readings);
     else if (c->object)

@@ -19,8 +19,12 @@ void system_leave(int code) __attribute__((noreturn));
 
 /* The path of this program; NULL if it cannot be told. In a static buffer. */
 const char *system_own_path(void);
-/* A path of the command line as an absolute one; false if it does not fit. */
+/* A path of the command line as an absolute one, without what says nothing in it; false if it does
+ * not fit. A ".." behind a name stays, because the name may be a link. */
 bool system_whole_path(const char *path, char *buf, size_t len);
+/* Takes empty and "." components and slashes at the end out of a path that begins with a slash. By
+ * path.c. */
+void path_tidy(char *path);
 /* The service directory without option and configuration; what snprintf returns. */
 int system_default_run_dir(char *buf, size_t len);
 /* Makes a directory for this user alone; true also when it is there. errno otherwise. */

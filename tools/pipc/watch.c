@@ -186,7 +186,7 @@ static void print_line(struct watch *w, const struct pipc_cache_status *status, 
                            r == PIPC_OK ? NULL : json_object_new_string(pipc_result_name(r)));
     json_object_object_add(
         line, "message",
-        r == PIPC_OK ? NULL : json_of_text(err->text[0] ? err->text : pipc_result_text(r)));
+        r == PIPC_OK ? NULL : json_of_sentence(err->text[0] ? err->text : pipc_result_text(r)));
     json_object_object_add(line, "generation", json_of_number(status->generation));
     json_object_object_add(line, "items", json_object_get(items));
     json_print(stdout, line);

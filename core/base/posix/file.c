@@ -26,11 +26,11 @@ static pipc_result fail_errno(struct pipc_error *err, const char *path, const ch
                       pipci_os_text(error, text, sizeof(text)));
 }
 
-static int open_retry(const char *path, int flags)
+static int open_retry(const char *path)
 {
     int fd;
     do
-        fd = open(path, flags | O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     while (fd < 0 && errno == EINTR);
     return fd;
 }
@@ -106,7 +106,7 @@ static pipc_result check_secret(const struct stat *st, const char *path, struct 
 static pipc_result read_file(const struct pipc_allocator *a, const char *path, size_t max,
                              bool secret, char **ret_bytes, size_t *ret_len, struct pipc_error *err)
 {
-    const int fd = open_retry(path, secret ? O_NOFOLLOW : 0);
+    const int fd = open_retry(path);
     if (fd < 0)
         return fail_errno(err, path, "cannot be opened", errno);
     struct reading r = {.a = a, .path = path, .max = max < SIZE_MAX - 2 ? max : SIZE_MAX - 2};

@@ -249,6 +249,20 @@ TEST(module_load, environment_and_working_directory_name_nothing)
     CHECK_OK(pipc_close(context));
 }
 
+TEST(module_load, separators_behind_the_module_directory_do_not_count)
+{
+    static const char *const ends[] = {"/", "\\", "/\\"};
+    char dir[512];
+
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        snprintf(dir, sizeof(dir), "%s%s", PIPC_TEST_FIXTURE_DIR, ends[i]);
+        struct pipc_context *const context = module_open_private(dir);
+        CHECK_STR(pipc_module_dir(context), PIPC_TEST_FIXTURE_DIR);
+        CHECK_OK(pipc_module_load(context, PIPC_MODULE_CODEC, "good_codec", NULL));
+        CHECK_OK(pipc_close(context));
+    }
+}
+
 TEST(module_load, file_changed_into_a_good_one_is_loaded_at_the_next_try)
 {
     struct pipc_context *const context = module_open_private(test_dir());

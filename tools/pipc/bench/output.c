@@ -107,7 +107,7 @@ static struct json_object *row_object(const struct row *row, const struct conten
         row->bench->pins.client < 0 ? NULL : json_object_new_int(row->bench->pins.client));
     add(object, "server_pin",
         row->bench->pins.server < 0 ? NULL : json_object_new_int(row->bench->pins.server));
-    add(object, "skipped", text_or_null(skipped));
+    add(object, "skipped", json_of_sentence(skipped));
     return object;
 }
 

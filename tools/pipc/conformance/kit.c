@@ -257,7 +257,7 @@ static void print_json(const struct kit_case *c, const char *verdict, const char
     add_text(object, "title", c->title);
     add_text(object, "result", verdict);
     if (strcmp(verdict, "ok") != 0)
-        add_text(object, "reason", *why ? why : text);
+        json_object_object_add(object, "reason", json_of_sentence(*why ? why : text));
     json_print(stdout, object);
     json_object_put(object);
 }

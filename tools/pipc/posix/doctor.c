@@ -36,6 +36,11 @@ static void add_text(struct json_object *object, const char *name, const char *t
     json_object_object_add(object, name, text && *text ? json_of_text(text) : NULL);
 }
 
+static void add_sentence(struct json_object *object, const char *name, const char *text)
+{
+    json_object_object_add(object, name, text && *text ? json_of_sentence(text) : NULL);
+}
+
 /* Of a row of a table, where nothing is shown as nothing. */
 static void add_cell(struct json_object *row, const char *name, const char *text)
 {
@@ -104,7 +109,7 @@ static void look_modules(struct visit *v)
         add_cell(row, "module", info.name);
         add_cell(row, "file", info.file ? info.file : "built in");
         add_cell(row, "stage", info.stage);
-        add_cell(row, "reason", info.reason);
+        json_object_object_add(row, "reason", json_of_sentence(info.reason));
         json_object_array_add(list, row);
         if (info.result != PIPC_OK)
             doctor_find(v->checks, "modules", info.optional ? "note" : "bad",
@@ -146,7 +151,7 @@ static void look_files(struct visit *v)
         add_cell(row, "file", file->name);
         add_cell(row, "state", doctor_state_name(file->state));
         json_object_object_add(row, "owner_pid", file->pid ? json_of_number(file->pid) : NULL);
-        add_cell(row, "why", file->why);
+        json_object_object_add(row, "why", json_of_sentence(file->why));
         json_object_array_add(list, row);
         dead += file->state == DOCTOR_DEAD && !file->endpoint;
     }
@@ -192,7 +197,7 @@ static void report_session(struct visit *v)
     add_mask(v->report, "selected_profile", s->selected_profile);
     add_mask(v->report, "server_profiles", s->peer_profiles);
     add_text(v->report, "passed_over", s->passed_over);
-    add_text(v->report, "passed_over_why", s->passed_over_why);
+    add_sentence(v->report, "passed_over_why", s->passed_over_why);
     add_number(v->report, "session_id", s->session_id);
     add_number(v->report, "packet_size", s->packet_size);
     add_number(v->report, "max_request_bytes", s->max_request_payload_bytes);
@@ -220,7 +225,7 @@ static void try_session(struct visit *v)
     pipc_client_status(client, &v->status);
     add_text(v->report, "state", pipc_client_state_name(v->status.state));
     add_text(v->report, "result", pipc_result_name(v->result));
-    add_text(v->report, "message", v->result == PIPC_OK ? "" : err.text);
+    add_sentence(v->report, "message", v->result == PIPC_OK ? "" : err.text);
     if (v->result == PIPC_OK) {
         report_session(v);
     } else {

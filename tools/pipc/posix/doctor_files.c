@@ -7,6 +7,8 @@
  */
 #include "doctor.h"
 
+#include "../json.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +39,7 @@ void doctor_find(struct json_object *checks, const char *what, const char *verdi
     va_end(args);
     json_object_object_add(row, "check", json_object_new_string(what));
     json_object_object_add(row, "verdict", json_object_new_string(verdict));
-    json_object_object_add(row, "finding", json_object_new_string(text));
+    json_object_object_add(row, "finding", json_of_sentence(text));
     json_object_array_add(checks, row);
 }
 

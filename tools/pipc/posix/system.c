@@ -69,13 +69,39 @@ const char *system_own_path(void)
     return self;
 }
 
+/* Takes leading "." and ".." off a path below `dir`, which has no links in it: what is above it is
+ * in its text. */
+static const char *climb(char *dir, const char *path)
+{
+    for (;;) {
+        const size_t dots = strspn(path, ".");
+        if (dots > 2 || (path[dots] != '/' && path[dots] != 0) || (dots == 0 && *path == 0))
+            return path;
+        if (dots == 2)
+            *strrchr(dir, '/') = 0;
+        if (*dir == 0)
+            memcpy(dir, "/", 2);
+        path += dots + strspn(path + dots, "/");
+    }
+}
+
 bool system_whole_path(const char *path, char *buf, size_t len)
 {
-    const size_t used = path[0] != '/' && getcwd(buf, len) ? strlen(buf) : 0;
+    int written;
 
-    if (!used)
-        return snprintf(buf, len, "%s", path) < (int)len;
-    return snprintf(buf + used, len - used, "/%s", path) < (int)(len - used);
+    if (path[0] != '/' && path[0] != 0 && getcwd(buf, len)) {
+        path = climb(buf, path);
+        const size_t used = strlen(buf);
+        written = snprintf(buf + used, len - used, "/%s", path);
+        written += (int)used;
+    } else {
+        written = snprintf(buf, len, "%s", path);
+    }
+    if (written >= (int)len)
+        return false;
+    if (buf[0] == '/')
+        path_tidy(buf);
+    return true;
 }
 
 int system_default_run_dir(char *buf, size_t len)

@@ -270,7 +270,7 @@ void top_print_json(const struct top_state *top)
     json_object_object_add(line, "stale", json_object_new_boolean(stale));
     json_object_object_add(
         line, "error", stale ? json_object_new_string(pipc_result_name(top->err.result)) : NULL);
-    json_object_object_add(line, "message", stale ? json_of_text(text) : NULL);
+    json_object_object_add(line, "message", stale ? json_of_sentence(text) : NULL);
     json_object_object_add(line, "generation", json_of_number(top->table.generation));
     json_object_object_add(line, "process_count", json_of_number(top->table.process_count));
     json_object_object_add(line, "groups", groups);

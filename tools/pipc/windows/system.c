@@ -93,6 +93,13 @@ const char *system_own_path(void)
     return self;
 }
 
+/* A path with a drive; any other is a matter of the system. */
+static void tidy_drive(char *path)
+{
+    if (path[0] && path[1] == ':' && path[2] == '/')
+        path_tidy(path + 2);
+}
+
 static bool is_absolute(const char *path)
 {
     return path[0] == '/' || path[0] == '\\' || (path[0] && path[1] == ':');
@@ -103,14 +110,21 @@ bool system_whole_path(const char *path, char *buf, size_t len)
     wchar_t *const wide = is_absolute(path) ? NULL : widen(path);
     wchar_t whole[2048];
 
-    if (!wide)
-        return snprintf(buf, len, "%s", path) < (int)len;
+    if (!wide) {
+        const int written = snprintf(buf, len, "%s", path);
+        if (written < (int)len && path[0] && path[1] == ':') {
+            slashes_turn(buf);
+            tidy_drive(buf);
+        }
+        return written < (int)len;
+    }
     const DWORD used = GetFullPathNameW(wide, 2048, whole, NULL);
     free(wide);
     if (used == 0 || used >= 2048 ||
         WideCharToMultiByte(CP_UTF8, 0, whole, -1, buf, (int)len, NULL, NULL) <= 0)
         return false;
     slashes_turn(buf);
+    tidy_drive(buf);
     return true;
 }
 
