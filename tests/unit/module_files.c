@@ -200,7 +200,7 @@ TEST(module_load, linked_directory_in_the_path_is_refused)
 TEST(module_load, path_with_dots_or_empty_parts_is_refused)
 {
     static const char *const dirs[] = {PIPC_TEST_FIXTURE_DIR "/../modules",
-                                       PIPC_TEST_FIXTURE_DIR "/.", "/" PIPC_TEST_FIXTURE_DIR};
+                                       PIPC_TEST_FIXTURE_DIR "/.", ("/" PIPC_TEST_FIXTURE_DIR)};
     for (size_t i = 0; i < 3; i++) {
         struct pipc_error err = PIPC_ERROR_INIT;
         struct pipc_context *const context = module_open_private(dirs[i]);
