@@ -220,6 +220,9 @@ void np_read_taken(struct np_channel *channel);
 void np_read_stop(struct np_channel *channel);
 /* The event tells of the read again, after something else used it. */
 void np_read_settle(struct np_channel *channel);
+/* Sets the event if a packet or the end waits: something else that uses it, and is under way, has
+ * reset it. */
+void np_read_tell(const struct np_channel *channel);
 
 /* write.c: the write that is under way, or was left behind by a send that must not wait */
 

@@ -40,6 +40,8 @@ DWORD np_write_begin(struct np_channel *channel, uint32_t len, HANDLE event)
     np_op_prepare(&w->op, event);
     returned = WriteFile(channel->pipe, w->bytes, len, NULL, &w->op.overlapped);
     code = np_op_started(channel->pipe, &w->op, returned, &moved);
+    if (event == channel->read.event)
+        np_read_tell(channel);
     return judge(w, code, &moved);
 }
 
