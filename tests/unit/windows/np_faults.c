@@ -99,6 +99,43 @@ TEST(np_faults, a_blocking_accept_makes_missing_instances_itself)
     np_fixture_close(&f);
 }
 
+struct coming {
+    struct np_fixture *f;
+    void *listener, *client;
+};
+
+static bool a_client_comes(void *arg)
+{
+    struct coming *const c = arg;
+
+    c->client = np_must_connect(c->f, "service");
+    /* Another instance than the new one takes it, and that is told before this one begins. */
+    CHECK(np_signalled((HANDLE)c->f->ops->listener_wait_handle(c->f->self, c->listener), 5000));
+    return false;
+}
+
+TEST(np_faults, a_client_that_comes_while_an_instance_is_made_is_seen_by_the_accept_that_makes_it)
+{
+    struct np_fixture f;
+    struct coming c = {.f = &f};
+    void *server = NULL;
+
+    np_fixture_open(&f);
+    win_refuse(WIN_CreateNamedPipeW, 1, 1, ERROR_NOT_ENOUGH_MEMORY);
+    c.listener = np_must_listen(&f, "service");
+    f.skew_ns += PIPC_NP_ACCEPT_PAUSE_MS * PIPC_NS_PER_MS; /* time to make it */
+    (void)ResetEvent((HANDLE)f.ops->listener_wait_handle(f.self, c.listener));
+    win_before(WIN_ConnectNamedPipe, a_client_comes, &c);
+    const uint64_t began = np_clock_ns();
+    CHECK_OK(np_try_accept(&f, c.listener, TEST_LONG, &server));
+    CHECK(np_clock_ns() - began < test_limit(1000) * PIPC_NS_PER_MS);
+    CHECK(c.client);
+    np_end(&f, c.client);
+    np_end(&f, server);
+    np_end_listener(&f, c.listener);
+    np_fixture_close(&f);
+}
+
 TEST(np_faults, without_any_instance_accept_fails_for_the_moment)
 {
     struct np_fixture f;
