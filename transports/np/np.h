@@ -24,7 +24,7 @@
 #define NP_PIECES_MAX 3u
 /* A client that has not read for so long had far more than the time that finish would have given.
  */
-#define NP_TIME_TO_READ_NS (20u * PIPC_NP_FLUSH_MS * PIPC_NS_PER_MS)
+#define NP_TIME_TO_READ_NS (UINT64_C(20) * PIPC_NP_FLUSH_MS * PIPC_NS_PER_MS)
 
 /* The system's question about the state of a pipe. */
 typedef NTSTATUS NTAPI np_query(HANDLE pipe, IO_STATUS_BLOCK *status, void *answer, ULONG len,
