@@ -289,12 +289,14 @@ pipc_result pipci_session_send_wait(struct pipc_session *session,
 pipc_result pipci_session_send_at_once(struct pipc_session *session,
                                        const struct pipc_message *message, struct pipc_error *err)
 {
-    static const struct pipc_wait now = {
-        .size = sizeof(now), .deadline_ns = PIPC_NOW, .abort = PIPC_NO_HANDLE};
+    /* A deadline that is over waits for nothing, and what it says is sent is sent: with PIPC_NOW a
+     * channel may take a packet that has no room yet, and close would drop it. */
+    static const struct pipc_wait over = {
+        .size = sizeof(over), .deadline_ns = 0, .abort = PIPC_NO_HANDLE};
 
     if (message->payload_len > session->out_packet)
         return PIPC_ERR_TIMEOUT;
-    return send_any(session, message, &now, err);
+    return send_any(session, message, &over, err);
 }
 
 pipc_result pipc_session_send(struct pipc_session *session, const struct pipc_message *message,

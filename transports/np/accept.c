@@ -71,6 +71,9 @@ static pipc_result wait_for_client(struct np_listener *listener, const struct pi
         /* The event tells of the empty slots, which are known. */
         sleep.event = NULL;
         sleep.until_ns = listener->retry_ns;
+    } else {
+        /* A connect that was begun just now has reset it, and a client may have come before. */
+        np_listener_settle(listener);
     }
     result = np_sleep(&sleep);
     return result == PIPC_OK

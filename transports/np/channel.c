@@ -130,8 +130,8 @@ static void close_handle(HANDLE handle)
 }
 
 /* Disconnecting frees the name of a client that does not close its end, but it destroys what the
- * client has not read. So a server that has not waited for that only closes: the client reads what
- * is there, and then the end. */
+ * client has not read. So where something may be unread the server only closes: the client reads
+ * what is there, and then the end. */
 void np_close(void *channel, uint32_t flags)
 {
     struct np_channel *const c = channel;
@@ -142,7 +142,7 @@ void np_close(void *channel, uint32_t flags)
     if (c->pipe) {
         np_read_stop(c);
         (void)np_write_stop(c);
-        if (c->role == PIPC_ROLE_SERVER && !c->unread)
+        if (c->role == PIPC_ROLE_SERVER && np_unread_none(c))
             (void)DisconnectNamedPipe(c->pipe);
         (void)CloseHandle(c->pipe);
     }

@@ -8,6 +8,12 @@
  */
 #include "np.h"
 
+/* Packets that are thrown away between two looks at clock, abort and interrupt: a client that
+ * writes on and on holds nobody up. */
+#define DISCARD_MOST 64u
+/* How often a client that is silent is looked at. */
+#define CADENCE_NS (UINT64_C(10) * PIPC_NS_PER_MS)
+
 /* One flush, by a thread of the pool; lives in the frame of np_finish, which outlasts it. */
 struct flush {
     HANDLE pipe;
@@ -27,15 +33,19 @@ static bool over(HANDLE event)
     return WaitForSingleObject(event, 0) == WAIT_OBJECT_0;
 }
 
-/* Takes what a client sends meanwhile: it may be waiting for that before it reads. False: it has
- * closed. */
-static bool discard(struct np_channel *channel)
+/* Takes what a client sends meanwhile: it may be waiting for that before it reads. *ret_more: there
+ * may be more of it. False: it has closed. */
+static bool discard(struct np_channel *channel, bool *ret_more)
 {
-    while (np_read_begin(channel, 0) && channel->read.state == NP_READ_DONE) {
+    *ret_more = false;
+    for (uint32_t i = 0; i < DISCARD_MOST; i++) {
+        if (!np_read_begin(channel, 0) || channel->read.state != NP_READ_DONE)
+            return true;
         if (channel->read.code != 0 && channel->read.code != ERROR_MORE_DATA)
             return false;
         channel->read.state = NP_READ_NONE;
     }
+    *ret_more = true;
     return true;
 }
 
@@ -46,11 +56,12 @@ static void wait_flushed(struct np_channel *channel, const struct pipc_wait *wai
     struct np_sleep sleep = {.host = host, .wait = wait, .stop = channel->stop, .event = done};
     const uint64_t end = host->clock_ns(host) + PIPC_NP_FLUSH_MS * PIPC_NS_PER_MS;
     uint64_t now = host->clock_ns(host);
+    bool more;
 
-    while (!over(done) && !np_interrupted(channel) && now < end && discard(channel)) {
+    while (!over(done) && !np_interrupted(channel) && now < end && discard(channel, &more)) {
         /* Two events cannot be told apart from two others in one step, so the client's packets are
          * looked for on a cadence. */
-        sleep.until_ns = now + 10 * PIPC_NS_PER_MS < end ? now + 10 * PIPC_NS_PER_MS : end;
+        sleep.until_ns = more ? now : now + CADENCE_NS < end ? now + CADENCE_NS : end;
         if (np_sleep(&sleep) != PIPC_OK)
             return;
         now = host->clock_ns(host);

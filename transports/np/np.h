@@ -19,12 +19,21 @@
 #define WIN32_LEAN_AND_MEAN
 #endif
 #include <windows.h>
+#include <winternl.h>
 
 #define NP_PIECES_MAX 3u
+/* A client that has not read for so long had far more than the time that finish would have given.
+ */
+#define NP_TIME_TO_READ_NS (UINT64_C(20) * PIPC_NP_FLUSH_MS * PIPC_NS_PER_MS)
+
+/* The system's question about the state of a pipe. */
+typedef NTSTATUS NTAPI np_query(HANDLE pipe, IO_STATUS_BLOCK *status, void *answer, ULONG len,
+                                FILE_INFORMATION_CLASS what);
 
 /* What a context configured. */
 struct np_instance {
     const struct pipc_host *host;
+    np_query *query; /* NULL: it cannot be asked */
     uint32_t spin_us;
     uint32_t packet_size; /* the option, or the default */
 };
@@ -96,7 +105,8 @@ struct np_channel {
     uint32_t interrupted; /* atomic; set by any thread */
     bool watched;         /* the read's event was handed out: a read is always under way */
     bool ended;           /* the end of the stream was told; nothing after it is read */
-    bool unread;          /* the other side may not have read all that was written */
+    bool unread;          /* server: the client has sent nothing since the last packet to it */
+    uint64_t written_ns;  /* server: when that was written */
     struct np_reader read;
     struct np_writer write;
     struct pipc_waiter waiter;
@@ -220,6 +230,9 @@ void np_read_taken(struct np_channel *channel);
 void np_read_stop(struct np_channel *channel);
 /* The event tells of the read again, after something else used it. */
 void np_read_settle(struct np_channel *channel);
+/* Sets the event if a packet or the end waits: something else that uses it, and is under way, has
+ * reset it. */
+void np_read_tell(const struct np_channel *channel);
 
 /* write.c: the write that is under way, or was left behind by a send that must not wait */
 
@@ -232,6 +245,15 @@ DWORD np_write_begin(struct np_channel *channel, uint32_t len, HANDLE event);
 DWORD np_write_look(struct np_channel *channel);
 /* Cancels it: ERROR_OPERATION_ABORTED: nothing moved; otherwise its outcome. */
 DWORD np_write_stop(struct np_channel *channel);
+
+/* unread.c: what a client may not have read */
+
+np_query *np_query_find(void);
+/* A packet is in the pipe. */
+void np_unread_note(struct np_channel *channel);
+/* Whether the client has read everything, or had time enough for it. Never waits, so it may be
+ * false although it has. */
+bool np_unread_none(const struct np_channel *channel);
 
 /* send.c, receive.c, finish.c */
 pipc_result np_send(void *channel, const struct pipc_piece *pieces, uint32_t count,

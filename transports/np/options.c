@@ -28,6 +28,7 @@ pipc_result np_instance_make(const struct pipc_host *host, const struct pipc_opt
         return np_fail(host, err, PIPC_ERR_ALLOC, 0, "np: no memory for the transport");
     packet = values[PIPC_NP_OPTION_PACKET_SIZE].number;
     instance->host = host;
+    instance->query = np_query_find();
     instance->spin_us = spin_of(&values[PIPC_NP_OPTION_SPIN]);
     instance->packet_size = packet == 0           ? PIPC_NP_PACKET_DEFAULT
                             : packet > UINT32_MAX ? UINT32_MAX

@@ -96,3 +96,12 @@ void np_read_settle(struct np_channel *channel)
     if (channel->ended || r->state != NP_READ_PENDING || np_op_complete(&r->op))
         (void)SetEvent(r->event);
 }
+
+void np_read_tell(const struct np_channel *channel)
+{
+    const struct np_reader *const r = &channel->read;
+
+    if (channel->ended || r->state == NP_READ_DONE ||
+        (r->state == NP_READ_PENDING && np_op_complete(&r->op)))
+        (void)SetEvent(r->event);
+}

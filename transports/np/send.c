@@ -80,19 +80,14 @@ static pipc_result send_packet(struct np_channel *channel, uint32_t len,
                                const struct pipc_wait *wait, struct pipc_error *err)
 {
     const DWORD code = np_write_begin(channel, len, channel->write.event);
-    pipc_result result;
 
     if (code == 0)
-        result = PIPC_OK;
-    else if (code != ERROR_IO_PENDING)
-        result = fail(channel, err, code);
-    else if (wait && wait->deadline_ns == PIPC_NOW)
-        result = leave_behind(channel, err);
-    else
-        result = wait_or_cancel(channel, wait, err);
-    if (result == PIPC_OK)
-        channel->unread = true;
-    return result;
+        return PIPC_OK;
+    if (code != ERROR_IO_PENDING)
+        return fail(channel, err, code);
+    if (wait && wait->deadline_ns == PIPC_NOW)
+        return leave_behind(channel, err);
+    return wait_or_cancel(channel, wait, err);
 }
 
 /* The length of the packet, 0 for pieces that make none. */

@@ -24,10 +24,14 @@ uint8_t *np_write_room(struct np_channel *channel, uint32_t len)
     return w->bytes;
 }
 
-/* Success is all bytes and nothing else. */
-static DWORD judge(const struct np_writer *writer, DWORD code, const DWORD *moved)
+/* The outcome of a write: success is all bytes and nothing else. */
+static DWORD judge(struct np_channel *channel, DWORD code, const DWORD *moved)
 {
-    return code == 0 && *moved != writer->len ? (DWORD)ERROR_WRITE_FAULT : code;
+    if (code == 0 && *moved != channel->write.len)
+        return ERROR_WRITE_FAULT;
+    if (code == 0)
+        np_unread_note(channel);
+    return code;
 }
 
 DWORD np_write_begin(struct np_channel *channel, uint32_t len, HANDLE event)
@@ -40,7 +44,9 @@ DWORD np_write_begin(struct np_channel *channel, uint32_t len, HANDLE event)
     np_op_prepare(&w->op, event);
     returned = WriteFile(channel->pipe, w->bytes, len, NULL, &w->op.overlapped);
     code = np_op_started(channel->pipe, &w->op, returned, &moved);
-    return judge(w, code, &moved);
+    if (event == channel->read.event)
+        np_read_tell(channel);
+    return judge(channel, code, &moved);
 }
 
 DWORD np_write_look(struct np_channel *channel)
@@ -55,7 +61,7 @@ DWORD np_write_look(struct np_channel *channel)
         if (!np_op_complete(&w->op))
             return ERROR_IO_PENDING;
         code = np_op_fetch(channel->pipe, &w->op, &moved);
-        w->failed = judge(w, code, &moved);
+        w->failed = judge(channel, code, &moved);
         /* The system cancels what a thread has begun when that thread ends: nothing was sent. */
         if (w->failed == ERROR_OPERATION_ABORTED) {
             w->failed = np_write_begin(channel, w->len, w->op.overlapped.hEvent);
@@ -76,5 +82,5 @@ DWORD np_write_stop(struct np_channel *channel)
     if (!w->op.pending)
         return 0;
     code = np_op_cancel(channel->pipe, &w->op, &moved);
-    return judge(w, code, &moved);
+    return judge(channel, code, &moved);
 }

@@ -47,7 +47,8 @@ static bool map_region(struct attempt *a)
         say(a, PIPC_ERR_REGION_MAP, false, GetLastError(), "the region cannot be mapped");
         return false;
     }
-    if (VirtualQuery(region->view, &info, sizeof(info)) == 0 ||
+    /* Of a view that is reserved only, nothing can be read. */
+    if (VirtualQuery(region->view, &info, sizeof(info)) == 0 || info.State != MEM_COMMIT ||
         info.RegionSize < PIPC_WIN_SHM_HEADER_LEN) {
         say(a, PIPC_ERR_REGION_NOT_READY, false, 0, "the region is shorter than a header");
         return false;

@@ -3,7 +3,8 @@
  * Who may have changed, or may read, a file or a directory: its owner and its list of rights.
  *
  * Judged through an open handle, so that a swap of the name changes nothing. Rights that are only
- * handed down, and entries that deny, give nobody anything and are passed over. Any thread.
+ * handed down, and entries that deny, give nobody anything and are passed over; every other entry
+ * gives what its mask says, on whatever condition. Any thread.
  */
 #include "win32.h"
 
@@ -60,15 +61,31 @@ static bool is_trusted(const struct self *self, PSID sid)
            IsWellKnownSid(sid, WinCreatorOwnerRightsSid) || is_installer(sid);
 }
 
-/* What one entry of the list lets somebody do who is not trusted. */
+static bool denies(const ACE_HEADER *header)
+{
+    return header->AceType == ACCESS_DENIED_ACE_TYPE ||
+           header->AceType == ACCESS_DENIED_CALLBACK_ACE_TYPE ||
+           header->AceType == ACCESS_DENIED_OBJECT_ACE_TYPE ||
+           header->AceType == ACCESS_DENIED_CALLBACK_OBJECT_ACE_TYPE;
+}
+
+/* Whether the SID follows the mask, as it does in no other type that gives rights. */
+static bool is_plain(const ACE_HEADER *header)
+{
+    return header->AceType == ACCESS_ALLOWED_ACE_TYPE ||
+           header->AceType == ACCESS_ALLOWED_CALLBACK_ACE_TYPE;
+}
+
+/* What one entry of the list lets somebody do who is not trusted; whom an entry of another type
+ * means is not looked into. */
 static uint32_t judge_entry(const struct self *self, const ACE_HEADER *header)
 {
     const ACCESS_ALLOWED_ACE *const entry = (const ACCESS_ALLOWED_ACE *)(const void *)header;
     uint32_t found = 0;
 
-    if (header->AceType != ACCESS_ALLOWED_ACE_TYPE || (header->AceFlags & INHERIT_ONLY_ACE))
+    if (denies(header) || (header->AceFlags & INHERIT_ONLY_ACE))
         return 0;
-    if (is_trusted(self, (PSID)(uintptr_t)&entry->SidStart))
+    if (is_plain(header) && is_trusted(self, (PSID)(uintptr_t)&entry->SidStart))
         return 0;
     if (entry->Mask & WRITE_RIGHTS)
         found |= PIPCI_WIN_OTHERS_WRITE;

@@ -99,6 +99,43 @@ TEST(np_faults, a_blocking_accept_makes_missing_instances_itself)
     np_fixture_close(&f);
 }
 
+struct coming {
+    struct np_fixture *f;
+    void *listener, *client;
+};
+
+static bool a_client_comes(void *arg)
+{
+    struct coming *const c = arg;
+
+    c->client = np_must_connect(c->f, "service");
+    /* Another instance than the new one takes it, and that is told before this one begins. */
+    CHECK(np_signalled((HANDLE)c->f->ops->listener_wait_handle(c->f->self, c->listener), 5000));
+    return false;
+}
+
+TEST(np_faults, a_client_that_comes_while_an_instance_is_made_is_seen_by_the_accept_that_makes_it)
+{
+    struct np_fixture f;
+    struct coming c = {.f = &f};
+    void *server = NULL;
+
+    np_fixture_open(&f);
+    win_refuse(WIN_CreateNamedPipeW, 1, 1, ERROR_NOT_ENOUGH_MEMORY);
+    c.listener = np_must_listen(&f, "service");
+    f.skew_ns += PIPC_NP_ACCEPT_PAUSE_MS * PIPC_NS_PER_MS; /* time to make it */
+    (void)ResetEvent((HANDLE)f.ops->listener_wait_handle(f.self, c.listener));
+    win_before(WIN_ConnectNamedPipe, a_client_comes, &c);
+    const uint64_t began = np_clock_ns();
+    CHECK_OK(np_try_accept(&f, c.listener, TEST_LONG, &server));
+    CHECK(np_clock_ns() - began < test_limit(1000) * PIPC_NS_PER_MS);
+    CHECK(c.client);
+    np_end(&f, c.client);
+    np_end(&f, server);
+    np_end_listener(&f, c.listener);
+    np_fixture_close(&f);
+}
+
 TEST(np_faults, without_any_instance_accept_fails_for_the_moment)
 {
     struct np_fixture f;
@@ -267,4 +304,58 @@ TEST(np_faults, without_a_thread_for_the_flush_finish_does_not_wait)
     np_expect_end(&f, client);
     np_end(&f, client);
     np_fixture_close(&f);
+}
+
+struct flood {
+    struct np_fixture *f;
+    HANDLE client;
+    uint32_t packets;
+    uint64_t skew_ns; /* what happens after a hundred packets */
+    void *interrupted;
+    uint32_t abort;
+};
+
+#define FLOOD_MOST 3000u
+
+/* Before each look of the server there is one more packet. */
+static bool write_on(void *arg)
+{
+    struct flood *const flood = arg;
+
+    np_raw_write(flood->client, "x", 1);
+    if (++flood->packets == 100) {
+        flood->f->skew_ns += flood->skew_ns;
+        if (flood->interrupted)
+            flood->f->ops->interrupt(flood->interrupted);
+        flood->abort = flood->skew_ns == 0 && !flood->interrupted;
+    }
+    return flood->packets < FLOOD_MOST;
+}
+
+enum ending { BY_TIME, BY_INTERRUPT, BY_ABORT, ENDINGS };
+
+TEST(np_faults, finish_ends_although_the_client_writes_on)
+{
+    for (enum ending by = BY_TIME; by < ENDINGS; by++) {
+        struct np_fixture f;
+        struct flood flood = {.f = &f};
+        struct pipc_wait wait = np_wait(NP_EVER);
+        void *server;
+        np_fixture_open(&f);
+        np_pair_server(&f, &flood.client, &server);
+        CHECK_OK(np_put(&f, server, "answer", 6, TEST_LONG)); /* never read */
+        if (by == BY_TIME)
+            flood.skew_ns = PIPC_NP_FLUSH_MS * PIPC_NS_PER_MS;
+        if (by == BY_INTERRUPT)
+            flood.interrupted = server;
+        wait.abort_flag = &flood.abort;
+        win_before(WIN_ReadFile, write_on, &flood);
+        f.ops->finish(server, &wait);
+        win_before(WIN_ReadFile, NULL, NULL);
+        CHECK_MSG(flood.packets >= 100 && flood.packets < FLOOD_MOST / 2, "%u packets",
+                  (unsigned)flood.packets);
+        np_end(&f, server);
+        CHECK(CloseHandle(flood.client));
+        np_fixture_close(&f);
+    }
 }

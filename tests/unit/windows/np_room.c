@@ -163,6 +163,27 @@ TEST(np_room, a_packet_that_was_left_behind_goes_out_when_there_is_room_and_the_
     np_fixture_close(&f);
 }
 
+TEST(np_room, a_packet_that_waits_is_told_when_one_is_left_behind_after_it)
+{
+    struct np_fixture f;
+    void *client, *server;
+    HANDLE handle;
+
+    np_fixture_open(&f);
+    np_pair(&f, &client, &server);
+    handle = np_handle(&f, client);
+    CHECK_OK(np_put(&f, server, "packet", 6, TEST_LONG));
+    CHECK(np_signalled(handle, TEST_LONG));
+    (void)fill(&f, client);
+    CHECK(np_signalled(handle, 0));
+    CHECK_OK(np_get(&f, client, got, sizeof(got), NP_NOW, &received));
+    CHECK_EQ(received.len, 6);
+    CHECK(!np_signalled(handle, 0));
+    np_end(&f, client);
+    np_end(&f, server);
+    np_fixture_close(&f);
+}
+
 TEST(np_room, a_send_behind_one_that_was_left_waits_although_a_packet_is_there)
 {
     struct np_fixture f, g;

@@ -88,3 +88,54 @@ TEST(np_session, a_send_without_blocking_takes_a_message_whole_and_the_handle_te
     win_echo_stop(&echo);
     CHECK_OK(pipc_close(context));
 }
+
+struct accepting {
+    struct pipc_listener *listener;
+    struct pipc_session *session;
+};
+
+static void accept_one(void *arg)
+{
+    struct accepting *const a = arg;
+
+    CHECK_OK(pipc_accept(a->listener, 10000, PIPC_NO_HANDLE, &a->session, NULL));
+}
+
+/* Both ends of a session on which nobody reads yet. */
+static struct pipc_session *pair(struct pipc_context *context, struct accepting *a)
+{
+    const struct pipc_session_settings settings = win_settings();
+
+    CHECK_OK(pipc_listen(context, test_dir(), "pair", &settings, &a->listener, NULL));
+    const HANDLE thread = np_thread(accept_one, a);
+    struct pipc_session *const client = win_connect(context, "pair", PIPC_PROFILE_BASELINE);
+    np_join(thread);
+    return client;
+}
+
+TEST(np_session, a_send_that_finds_no_room_until_its_deadline_has_sent_nothing_and_says_so)
+{
+    struct pipc_context *const context = win_context("np", NULL);
+    struct pipc_message request, taken = {.size = sizeof(taken)};
+    struct accepting a = {0};
+    struct pipc_session *const client = pair(context, &a);
+
+    request = win_request(1, win_pattern(), 60000);
+    CHECK_OK(pipc_session_send(client, &request, 10000, PIPC_NO_HANDLE, NULL));
+    request = win_request(2, win_pattern(), 60000);
+    CHECK_RESULT(pipc_session_send(client, &request, 50, PIPC_NO_HANDLE, NULL), PIPC_ERR_TIMEOUT);
+    CHECK_EQ(pipc_session_in_flight(client, NULL, 0), 1);
+    CHECK_EQ(win_status(client).state, PIPC_SESSION_OPEN);
+    CHECK_OK(pipc_session_receive(a.session, 10000, 0, PIPC_NO_HANDLE, &taken, NULL));
+    CHECK_EQ(taken.message_id, 1);
+    /* What was told as sent is read, although its sender is gone by then. */
+    CHECK_OK(pipc_session_send(client, &request, 10000, PIPC_NO_HANDLE, NULL));
+    pipc_session_close(client);
+    CHECK_OK(pipc_session_receive(a.session, 10000, 0, PIPC_NO_HANDLE, &taken, NULL));
+    CHECK_EQ(taken.message_id, 2);
+    CHECK_RESULT(pipc_session_receive(a.session, 10000, 0, PIPC_NO_HANDLE, &taken, NULL),
+                 PIPC_ERR_DISCONNECTED);
+    pipc_session_close(a.session);
+    pipc_listener_close(a.listener);
+    CHECK_OK(pipc_close(context));
+}

@@ -76,6 +76,21 @@ TEST(winshm_attach, an_object_of_another_kind_is_final)
     ws_close(&f);
 }
 
+TEST(winshm_attach, a_region_without_memory_behind_it_is_not_read)
+{
+    struct ws_fixture f;
+    HANDLE mapping;
+
+    ws_open(&f, PIPC_PROFILE_SHM_HYBRID);
+    mapping = CreateFileMappingW(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE | SEC_RESERVE, 0,
+                                 1u << 20, ws_name(&f, WINSHM_MAPPING));
+    CHECK(mapping);
+    expect(&f, PIPC_ERR_REGION_NOT_READY, FINAL);
+    CHECK_HAS(f.err.text, "the region is shorter than a header");
+    CHECK(CloseHandle(mapping));
+    ws_close(&f);
+}
+
 /* One field of the geometry at a time. */
 static void spoil(struct ws_fixture *f, uint32_t *field, const uint32_t *values, size_t count)
 {

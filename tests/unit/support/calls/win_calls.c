@@ -13,6 +13,8 @@
 static struct {
     uint32_t count, after, times;
     DWORD code;
+    bool (*before)(void *arg);
+    void *arg;
 } calls[WIN_CALLS];
 
 #define MADE_MAX 64u
@@ -26,6 +28,12 @@ void win_refuse(enum win_call call, uint32_t after, uint32_t times, DWORD code)
     __atomic_store_n(&calls[call].after, after, __ATOMIC_SEQ_CST);
 }
 
+void win_before(enum win_call call, bool (*what)(void *arg), void *arg)
+{
+    calls[call].arg = arg;
+    calls[call].before = what;
+}
+
 uint32_t win_count(enum win_call call)
 {
     return __atomic_load_n(&calls[call].count, __ATOMIC_SEQ_CST);
@@ -33,6 +41,11 @@ uint32_t win_count(enum win_call call)
 
 static bool refused(enum win_call call)
 {
+    bool (*const before)(void *arg) = calls[call].before;
+
+    calls[call].before = NULL;
+    if (before && before(calls[call].arg))
+        calls[call].before = before;
     __atomic_add_fetch(&calls[call].count, 1, __ATOMIC_SEQ_CST);
     if (calls[call].times == 0)
         return false;
@@ -164,6 +177,7 @@ WRAP(K, HANDLE, CreateNamedPipeW,
      note_pipe(name, access, mode, instances, out, in, timeout, attributes));
 WRAP(K, BOOL, ConnectNamedPipe, (HANDLE pipe, OVERLAPPED *overlapped), (pipe, overlapped), FALSE,
      NOTHING);
+WRAP(K, BOOL, DisconnectNamedPipe, (HANDLE pipe), (pipe), FALSE, NOTHING);
 WRAP(K, BOOL, WaitNamedPipeW, (const wchar_t *name, DWORD ms), (name, ms), FALSE, NOTHING);
 WRAP(K, HANDLE, CreateFileW,
      (const wchar_t *name, DWORD access, DWORD share, SECURITY_ATTRIBUTES *attributes,

@@ -8,6 +8,7 @@
 #ifndef PIPC_TESTS_WIN_CALLS_H
 #define PIPC_TESTS_WIN_CALLS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define WIN32_LEAN_AND_MEAN
@@ -16,6 +17,7 @@
 enum win_call {
     WIN_CreateNamedPipeW,
     WIN_ConnectNamedPipe,
+    WIN_DisconnectNamedPipe,
     WIN_WaitNamedPipeW,
     WIN_CreateFileW,
     WIN_SetNamedPipeHandleState,
@@ -40,6 +42,9 @@ enum win_call {
 void win_refuse(enum win_call call, uint32_t after, uint32_t times, DWORD code);
 /* Calls since the beginning, refused ones among them. */
 uint32_t win_count(enum win_call call);
+/* Runs `what(arg)` on the calling thread before the next of these calls, those that it makes itself
+ * excepted; true: before the one after it, too. */
+void win_before(enum win_call call, bool (*what)(void *arg), void *arg);
 
 /* Arguments of the n-th CreateNamedPipeW, CreateFileW, CreateFileMappingW or CreateEventW with a
  * name. */
