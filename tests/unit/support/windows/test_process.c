@@ -20,9 +20,15 @@ int test_system_run(void (*body)(const void *arg), const void *arg, const char *
     SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
     GetModuleFileNameA(NULL, self, sizeof(self));
     snprintf(command, sizeof(command), "\"%s\" --here %s", self, name);
-    if (!CreateProcessA(self, command, NULL, NULL, TRUE, 0, NULL, NULL, &start, &child)) {
-        fprintf(stderr, "%s: error %lu\n", command, (unsigned long)GetLastError());
-        exit(1);
+    for (int tries = 1;
+         !CreateProcessA(self, command, NULL, NULL, TRUE, 0, NULL, NULL, &start, &child); tries++) {
+        const DWORD error = GetLastError();
+        /* A busy Wine was seen to lose a process that it begins. */
+        if (error != ERROR_INTERNAL_ERROR || tries == 4) {
+            fprintf(stderr, "%s: error %lu\n", command, (unsigned long)error);
+            exit(1);
+        }
+        Sleep(100);
     }
     const bool late = WaitForSingleObject(child.hProcess, limit_ms) == WAIT_TIMEOUT;
     if (late) {
