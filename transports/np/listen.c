@@ -8,6 +8,8 @@
  */
 #include "np.h"
 
+#include "../common/windows/security.h"
+
 static void listener_free(struct np_listener *listener)
 {
     for (uint32_t i = 0; i < PIPC_NP_LISTEN_INSTANCES; i++)
@@ -46,7 +48,7 @@ static pipc_result open_first(struct np_listener *listener, struct pipc_error *e
 static pipc_result prepare(struct np_listener *listener, struct pipc_error *err)
 {
     const struct pipc_host *const host = listener->instance->host;
-    const DWORD code = np_security_make(&listener->security);
+    const DWORD code = security_make(&listener->security);
 
     if (code != 0)
         return np_fail(host, err, PIPC_ERR_SOCKET, code,

@@ -131,12 +131,6 @@ pipc_result np_instance_make(const struct pipc_host *host, const struct pipc_opt
                              uint32_t value_count, void **ret_self, struct pipc_error *err);
 void np_instance_free(void *self);
 
-/* security.c */
-
-/* Full access for this process's user, LocalSystem and the Administrators, and for nobody else. 0,
- * or the system's error. Freed with LocalFree. */
-DWORD np_security_make(SECURITY_DESCRIPTOR **ret_security);
-
 /* overlapped.c */
 
 /* Whether the system is done with it; nothing is fetched and no system call made. */

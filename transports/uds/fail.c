@@ -2,34 +2,21 @@
  *
  * Sentences of errors.
  *
- * Formats into a buffer of its own and hands the text to the host. Does nothing for a caller who
- * gave no record. Any thread.
+ * Hands the text to the host. Does nothing for a caller who gave no record. Any thread.
  */
 #include "uds.h"
 
-#include <stdarg.h>
-#include <stdio.h>
+#include "../common/posix/fail.h"
 
 #undef uds_fail /* defined here; elsewhere the analyser may see a macro */
 
 pipc_result uds_fail(const struct pipc_host *host, struct pipc_error *err, pipc_result result,
                      int os_code, const char *format, ...)
 {
-    char text[PIPC_ERROR_TEXT_LEN];
-    char reason[80];
-    size_t used;
     va_list arguments;
 
-    if (!err)
-        return result;
     va_start(arguments, format);
-    (void)vsnprintf(text, sizeof(text), format, arguments);
+    (void)fail_format(host, err, result, os_code, format, arguments);
     va_end(arguments);
-    if (os_code != 0) {
-        used = strlen(text);
-        (void)snprintf(text + used, sizeof(text) - used, ": %s",
-                       uds_system_text(os_code, reason, sizeof(reason)));
-    }
-    host->error_set(host, err, result, os_code, text);
     return result;
 }

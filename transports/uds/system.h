@@ -65,14 +65,4 @@ static inline int uds_system_peer(int fd, uint32_t *pid, uint32_t *uid, uint32_t
     return 0;
 }
 
-/* Text of a system error in the caller's buffer or in constant memory; safe from any thread. */
-static inline const char *uds_system_text(int code, char *buffer, size_t size)
-{
-#ifdef __GLIBC__
-    return strerror_r(code, buffer, size);
-#else
-    return strerror_r(code, buffer, size) == 0 ? buffer : "unknown error";
-#endif
-}
-
 #endif

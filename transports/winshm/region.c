@@ -7,6 +7,8 @@
  */
 #include "winshm.h"
 
+#include "../common/windows/security.h"
+
 static uint64_t round64(uint64_t x)
 {
     return (x + (PIPC_WIN_SHM_ALIGN - 1)) & ~(uint64_t)(PIPC_WIN_SHM_ALIGN - 1);
@@ -113,7 +115,7 @@ pipc_result winshm_region_make(struct winshm_channel *channel, const struct wins
 {
     SECURITY_DESCRIPTOR *security = NULL;
     struct making m = {.channel = channel, .code = ret_code, .err = err};
-    const DWORD code = winshm_security_make(&security);
+    const DWORD code = security_make(&security);
     pipc_result result;
 
     if (code != 0)

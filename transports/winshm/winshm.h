@@ -154,12 +154,6 @@ pipc_result winshm_instance_make(const struct pipc_host *host,
                                  void **ret_self, struct pipc_error *err);
 void winshm_instance_free(void *self);
 
-/* security.c */
-
-/* Full access for this process's user, LocalSystem and the Administrators, and for nobody else. 0,
- * or the system's error. Freed with LocalFree. */
-DWORD winshm_security_make(SECURITY_DESCRIPTOR **ret_security);
-
 /* usable.c */
 pipc_result winshm_usable(void *self, uint32_t role, const struct pipc_endpoint *endpoint,
                           const struct pipc_carrier *carrier, uint64_t auth_token, uint32_t bits,

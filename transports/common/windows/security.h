@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who may open the objects of a session: the user of this process, LocalSystem and the
- * Administrators (4).
+ * What the transports of Windows share: who may open what they make, namely the user of this
+ * process, LocalSystem and the Administrators (docs/level1-windows-np.md 3.2,
+ * docs/level1-windows-shm.md 4).
  *
  * Made from its text, so that what is asked for can be read. There is no fallback: without it
- * no session has shared memory. The handshake's thread.
+ * nothing listens and no session has shared memory. Any thread.
  */
-#include "winshm.h"
+#ifndef PIPC_TRANSPORTS_COMMON_WINDOWS_SECURITY_H
+#define PIPC_TRANSPORTS_COMMON_WINDOWS_SECURITY_H
 
 #include <sddl.h>
 #include <stdio.h>
+#include <windows.h>
 
 /* The longest SID has 15 parts of ten digits each. */
 #define SID_TEXT_MAX 200u
 
 /* The SID of this process's user as text. 0, or the system's error. */
-static DWORD user_text(char *text, size_t cap)
+static inline DWORD security_user_text(char *text, size_t cap)
 {
     union {
         TOKEN_USER user;
@@ -38,11 +41,12 @@ static DWORD user_text(char *text, size_t cap)
     return 0;
 }
 
-DWORD winshm_security_make(SECURITY_DESCRIPTOR **ret_security)
+/* The descriptor is the caller's, for LocalFree. 0, or the system's error. */
+static inline DWORD security_make(SECURITY_DESCRIPTOR **ret_security)
 {
     char user[SID_TEXT_MAX], text[SID_TEXT_MAX + 64];
     PSECURITY_DESCRIPTOR made = NULL;
-    const DWORD code = user_text(user, sizeof(user));
+    const DWORD code = security_user_text(user, sizeof(user));
 
     if (code != 0)
         return code;
@@ -52,3 +56,5 @@ DWORD winshm_security_make(SECURITY_DESCRIPTOR **ret_security)
     *ret_security = made;
     return 0;
 }
+
+#endif
