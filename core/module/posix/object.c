@@ -8,8 +8,6 @@
  */
 #include "trust.h"
 
-#if PIPC_HAVE_LOADER
-
 #include "../../base/platform.h"
 #include "../name.h"
 
@@ -119,5 +117,3 @@ pipc_result pipci_trust_object(const char *file, int fd, struct pipc_error *err)
     const pipc_result result = check_header(&o, &h);
     return result == PIPC_OK ? check_segments(&o, &h) : result;
 }
-
-#endif

@@ -6,8 +6,6 @@
  */
 #include "../loader.h"
 
-#if PIPC_HAVE_LOADER
-
 #include <pipc_builtin.h>
 
 #include <dlfcn.h>
@@ -32,14 +30,3 @@ bool pipci_loader_place(const char *below, char path[PIPCI_PLACE_LEN])
     return (size_t)snprintf(path + used, PIPCI_PLACE_LEN - used, "%s", below) <
            PIPCI_PLACE_LEN - used;
 }
-
-#else
-
-bool pipci_loader_place(const char *below, char path[PIPCI_PLACE_LEN])
-{
-    (void)below;
-    (void)path;
-    return false;
-}
-
-#endif

@@ -8,8 +8,6 @@
  */
 #include "trust.h"
 
-#if PIPC_HAVE_LOADER
-
 #include "../../base/platform.h"
 #include "../name.h"
 
@@ -138,5 +136,3 @@ pipc_result pipci_trust_open(const char *file, int *ret_fd, struct pipc_error *e
         (void)close(fd);
     return result;
 }
-
-#endif

@@ -7,8 +7,6 @@
  */
 #include "image.h"
 
-#if PIPC_HAVE_LOADER
-
 #include "../name.h"
 
 #include <string.h>
@@ -84,7 +82,3 @@ pipc_result pipci_image_check(const struct pipci_image *image, const char *file,
     return check_sections(&o, at + sizeof(signature) + sizeof(header) + header.SizeOfOptionalHeader,
                           header.NumberOfSections);
 }
-
-#else
-typedef int pipci_image_unused;
-#endif

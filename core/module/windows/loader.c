@@ -9,15 +9,13 @@
  */
 #include "../loader.h"
 
-const char *const pipci_loader_suffix = ".dll";
-
-#if PIPC_HAVE_LOADER
-
 #include "../name.h"
 #include "image.h"
 
 #include <stdio.h>
 #include <string.h>
+
+const char *const pipci_loader_suffix = ".dll";
 
 bool pipci_loader_there(void)
 {
@@ -148,33 +146,3 @@ pipc_result pipci_loader_keep(struct pipci_library *library, const char *file,
     return result;
     /* LCOV_EXCL_STOP */
 }
-
-#else
-
-bool pipci_loader_there(void)
-{
-    return false;
-}
-
-pipc_result pipci_loader_open(const char *file, const char *name, struct pipci_library *ret_library,
-                              uint32_t *ret_stage, struct pipc_error *err)
-{
-    (void)file;
-    (void)ret_library;
-    *ret_stage = PIPCI_STAGE_FIND;
-    return pipci_fail(err, PIPC_ERR_NO_LOADER, 0, "%s: dynamic loading is not built in", name);
-}
-
-void pipci_loader_close(struct pipci_library *library)
-{
-    (void)library;
-}
-
-pipc_result pipci_loader_keep(struct pipci_library *library, const char *file,
-                              struct pipc_error *err)
-{
-    (void)library;
-    return pipci_fail(err, PIPC_ERR_NO_LOADER, 0, "%s: dynamic loading is not built in", file);
-}
-
-#endif

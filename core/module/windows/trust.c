@@ -9,8 +9,6 @@
  */
 #include "image.h"
 
-#if PIPC_HAVE_LOADER
-
 #include "../name.h"
 
 #include <string.h>
@@ -201,7 +199,3 @@ void pipci_image_close(struct pipci_image *image)
     image->file = INVALID_HANDLE_VALUE;
     image->path = NULL;
 }
-
-#else
-typedef int pipci_trust_unused;
-#endif
