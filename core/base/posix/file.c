@@ -6,6 +6,7 @@
  * ones are read, judged through their descriptor, so that a swap of the name between look and read
  * changes nothing. Any thread.
  */
+#include "../reading.h"
 #include "posix.h"
 
 #include <dirent.h>
@@ -16,8 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define FIRST_READ 4096u
 
 static pipc_result fail_errno(struct pipc_error *err, const char *path, const char *what, int error)
 {
@@ -35,36 +34,10 @@ static int open_retry(const char *path)
     return fd;
 }
 
-struct reading {
-    const struct pipc_allocator *a;
-    const char *path;
-    size_t max;
-    char *bytes;
-    size_t len;
-    size_t cap; /* bytes that may be read; one more is there for the NUL */
-};
-
-/* Room for at least one byte more, but never for more than max + 1, which is enough to see that a
- * file is too long. */
-static bool grow(struct reading *r)
-{
-    if (r->len < r->cap)
-        return true;
-    size_t cap = r->cap ? r->cap * 2 : FIRST_READ;
-    if (cap > r->max + 1)
-        cap = r->max + 1;
-    char *bytes = pipci_realloc(r->a, r->bytes, cap + 1);
-    if (!bytes)
-        return false;
-    r->bytes = bytes;
-    r->cap = cap;
-    return true;
-}
-
-static pipc_result read_all(struct reading *r, int fd, struct pipc_error *err)
+static pipc_result read_all(struct pipci_reading *r, int fd, struct pipc_error *err)
 {
     for (;;) {
-        if (!grow(r))
+        if (!pipci_reading_grow(r))
             return pipci_fail(err, PIPC_ERR_ALLOC, ENOMEM, "%s: no memory to read it", r->path);
         const ssize_t n = read(fd, r->bytes + r->len, r->cap - r->len);
         if (n < 0 && errno == EINTR)
@@ -109,7 +82,7 @@ static pipc_result read_file(const struct pipc_allocator *a, const char *path, s
     const int fd = open_retry(path);
     if (fd < 0)
         return fail_errno(err, path, "cannot be opened", errno);
-    struct reading r = {.a = a, .path = path, .max = max < SIZE_MAX - 2 ? max : SIZE_MAX - 2};
+    struct pipci_reading r = {.a = a, .path = path, .max = max < SIZE_MAX - 2 ? max : SIZE_MAX - 2};
     struct stat st;
     pipc_result result = check_regular(fd, path, &st, err);
     if (result == PIPC_OK && secret)

@@ -6,12 +6,11 @@
  * look and read changes nothing; a pipe or a device that a path leads to is opened without lending
  * it the identity of this process, and refused. Any thread.
  */
+#include "../reading.h"
 #include "win32.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define FIRST_READ 4096u
 
 static pipc_result fail_code(struct pipc_error *err, const char *path, const char *what, DWORD code)
 {
@@ -38,36 +37,10 @@ static HANDLE open_file(const struct pipc_allocator *a, const char *path, DWORD 
     return file;
 }
 
-struct reading {
-    const struct pipc_allocator *a;
-    const char *path;
-    size_t max;
-    char *bytes;
-    size_t len;
-    size_t cap; /* bytes that may be read; one more is there for the NUL */
-};
-
-/* Room for at least one byte more, but never for more than max + 1, which is enough to see that a
- * file is too long. */
-static bool grow(struct reading *r)
-{
-    if (r->len < r->cap)
-        return true;
-    size_t cap = r->cap ? r->cap * 2 : FIRST_READ;
-    if (cap > r->max + 1)
-        cap = r->max + 1;
-    char *bytes = pipci_realloc(r->a, r->bytes, cap + 1);
-    if (!bytes)
-        return false;
-    r->bytes = bytes;
-    r->cap = cap;
-    return true;
-}
-
-static pipc_result read_all(struct reading *r, HANDLE file, struct pipc_error *err)
+static pipc_result read_all(struct pipci_reading *r, HANDLE file, struct pipc_error *err)
 {
     for (;;) {
-        if (!grow(r))
+        if (!pipci_reading_grow(r))
             return pipci_fail(err, PIPC_ERR_ALLOC, ERROR_NOT_ENOUGH_MEMORY,
                               "%s: no memory to read it", r->path);
         const size_t room = r->cap - r->len;
@@ -127,7 +100,7 @@ static pipc_result check_secret(HANDLE file, const char *path, struct pipc_error
 static pipc_result read_file(const struct pipc_allocator *a, const char *path, size_t max,
                              bool secret, char **ret_bytes, size_t *ret_len, struct pipc_error *err)
 {
-    struct reading r = {.a = a, .path = path, .max = max < SIZE_MAX - 2 ? max : SIZE_MAX - 2};
+    struct pipci_reading r = {.a = a, .path = path, .max = max < SIZE_MAX - 2 ? max : SIZE_MAX - 2};
     DWORD code;
     const HANDLE file = open_file(a, path, secret ? FILE_FLAG_OPEN_REPARSE_POINT : 0, &code);
 

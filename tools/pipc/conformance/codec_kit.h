@@ -11,7 +11,7 @@
 
 #include "kit.h"
 
-/* ---- guarded memory (codec_area.c) ---- */
+/* ---- guarded memory (codec_area.c, codec_guard.c of the system) ---- */
 
 /* Memory between two pages that cannot be touched. Inputs are written through `write` and handed
  * out through `read`, a second mapping of the same pages that cannot be written to. */
@@ -39,6 +39,9 @@ bool area_kept(const struct area *area, size_t cap, unsigned char fill);
 void area_report_crashes(void);
 /* Names the sample under test for that; the text stays where it is. */
 void area_show(const char *sample);
+/* Says sample and input; with area_say, which writes to the output at once. For signal handlers. */
+void area_say_shown(void);
+void area_say(const char *text, size_t len);
 
 /* ---- recorded walks (codec_record.c) ---- */
 
