@@ -13,6 +13,7 @@ option(PIPC_INSTALL "targets and rules of installation, packages, manual pages a
 option(PIPC_TEST_PLAIN "unit tests with the plain runner instead of Criterion" OFF)
 set(PIPC_TEST_PROGRAMS "" CACHE STRING "regular expression of the sources of unit tests to build; empty: all")
 option(PIPC_BROKEN "a hundred modules with one flaw each, for the tests of the conformance kit" OFF)
+option(PIPC_WERROR "warnings are errors (every preset but release, and tests/run)" OFF)
 option(PIPC_FUZZ "fuzz targets with AFL++ (configure with CC=afl-clang-fast)" OFF)
 option(PIPC_REPLAY "fuzz targets that replay their corpus, with the tests" ON)
 option(PIPC_COVERAGE "instrument for lcov" OFF)
@@ -44,7 +45,7 @@ if(NOT PIPC_LOADER AND PIPC_MODULES STREQUAL "shared")
 endif()
 
 add_compile_options(
-  -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual
+  -Wall -Wextra $<$<BOOL:${PIPC_WERROR}>:-Werror> -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual
   -Wwrite-strings -Wformat=2 -Wundef -Wvla -Wframe-larger-than=8192 -fno-strict-aliasing -fno-common)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-Wlogical-op -Wduplicated-cond -Wno-format-truncation)

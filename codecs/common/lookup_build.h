@@ -232,6 +232,7 @@ static inline pipc_result lookup_labels_field(const struct lookup_labels *labels
                                               struct pipc_label_view *ret)
 {
     pipc_node node = NULL;
+    *ret = (struct pipc_label_view){0}; /* the source of fields is not ours */
     pipc_result r = labels->fields->item(labels->fields->arg, labels->node, "labels", index, &node);
     if (r == PIPC_OK)
         r = bytes_field_string(labels->fields, node, "key", &ret->key);

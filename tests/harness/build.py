@@ -23,7 +23,7 @@ class Build:
             env['AFL_QUIET'] = '1'
         if 'coverage' in self.name and os.path.isdir(self.dir):
             self.remove_counts()
-        for command in (['cmake', '--preset', self.name], ['cmake', '--build', self.dir, '--target', *targets]):
+        for command in (['cmake', '--preset', self.name, '-DPIPC_WERROR=ON'], ['cmake', '--build', self.dir, '--target', *targets]):
             self.process = subprocess.Popen(['nice', '-n', '10'] + command, cwd=self.root, env=env, stdout=subprocess.PIPE,
                                             stderr=subprocess.STDOUT, text=True, errors='replace', start_new_session=True)
             self.log += self.process.communicate()[0]

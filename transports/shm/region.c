@@ -38,7 +38,7 @@ bool shm_layout(uint32_t request_bytes, uint32_t response_bytes, struct shm_head
     const uint64_t response = align64((uint64_t)SHM_OUTER + response_bytes);
     const uint64_t size = PIPC_SHM_HEADER_LEN + request + response;
 
-    if (size > UINT32_MAX || size > SIZE_MAX || (off_t)size < 0 || (uint64_t)(off_t)size != size)
+    if (size > UINT32_MAX || size > SIZE_MAX || (uint64_t)(off_t)size != size)
         return false;
     memset(ret_header, 0, sizeof(*ret_header));
     ret_header->version = PIPC_SHM_VERSION;
