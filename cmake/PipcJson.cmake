@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-# pipc_json(target PUBLIC|PRIVATE): links json-c, which the command and the tests read and write JSON with. For a cross build it
-# is made from Debian's source package, once for all builds of this tree.
-set(PIPC_JSONC_DIR "${PROJECT_SOURCE_DIR}/build/json-c-mingw" CACHE PATH "where json-c for the cross build is made and kept")
+# pipc_json(target PUBLIC|PRIVATE): links json-c, which the command and the tests read and write JSON with. Toolchain files that set
+# PIPC_JSONC_CROSS have it made from Debian's source package, once for all builds of this tree.
+get_filename_component(toolchain "${CMAKE_TOOLCHAIN_FILE}" NAME_WE)
+set(PIPC_JSONC_DIR "${PROJECT_SOURCE_DIR}/build/json-c-${toolchain}" CACHE PATH "where json-c for a cross build is made and kept")
 
 function(pipc_json target scope)
-  if(CMAKE_CROSSCOMPILING AND MINGW)
+  if(PIPC_JSONC_CROSS)
     if(NOT TARGET json-c::json-c)
-      execute_process(COMMAND ${PROJECT_SOURCE_DIR}/cmake/json-c-mingw ${PIPC_JSONC_DIR} RESULT_VARIABLE failed)
+      get_filename_component(file ${CMAKE_TOOLCHAIN_FILE} ABSOLUTE BASE_DIR ${CMAKE_SOURCE_DIR}) # the cache may have it as it was given
+      execute_process(COMMAND ${PROJECT_SOURCE_DIR}/cmake/json-c-cross ${PIPC_JSONC_DIR} ${file} RESULT_VARIABLE failed)
       if(failed)
-        message(FATAL_ERROR "json-c could not be cross-built (cmake/json-c-mingw ${PIPC_JSONC_DIR})")
+        message(FATAL_ERROR "json-c could not be made (cmake/json-c-cross ${PIPC_JSONC_DIR} ${file})")
       endif()
     endif()
     find_package(json-c CONFIG REQUIRED PATHS ${PIPC_JSONC_DIR}/install NO_DEFAULT_PATH NO_CMAKE_FIND_ROOT_PATH)

@@ -126,8 +126,13 @@ def unit_sources(root):
     return sources
 
 
-def chosen_for_valgrind(run, names):
-    """All in a full run, those of --only, or every n-th."""
+def cases_of(sources):
+    """{suite.name} of unit_sources."""
+    return {f'{suite}.{name}' for text in sources.values() for suite, name in re.findall(r'^TEST\((\w+),\s+(\w+)\)', text, re.M)}
+
+
+def every_nth(run, names):
+    """All in a full run, those of --only, or every n-th, without those that take minutes where they are slow."""
     if run.args.only or run.scale == 1:
         return [name for name in names if run.wanted(name)]
     return [name for name in names if name not in SLOW_PROGRAMS][::run.scale]
@@ -137,10 +142,9 @@ def valgrind(run):
     """Unit programs of the plain runner under memcheck, from a build of their own, of which only they are made; in a short run every
     n-th of them."""
     left_out, sources = left_out_of_valgrind(run.root), unit_sources(run.root)
-    known = {f'{suite}.{name}' for text in sources.values() for suite, name in re.findall(r'^TEST\((\w+),\s+(\w+)\)', text, re.M)}
-    unknown = set(left_out) - set(sources) - known
+    unknown = set(left_out) - set(sources) - cases_of(sources)
     run.report.add('valgrind/what is left out exists', int(not unknown), int(bool(unknown)), 0, 0, f'valgrind.txt: {sorted(unknown)}')
-    names = chosen_for_valgrind(run, list(sources))
+    names = every_nth(run, list(sources))
     plain = Build(run.root, 'valgrind', run.env)
     if not plain.make(['control', 'unit_files', *('test_' + name for name in names)]):
         run.report.add('build/valgrind', 0, 1, 0, 0, plain.log)

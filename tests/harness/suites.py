@@ -304,4 +304,5 @@ SUITES = {
 }
 
 import faults  # noqa: E402  (it uses what stands above)
-SUITES.update(faults.SUITES)
+import ports  # noqa: E402
+SUITES.update({**faults.SUITES, **ports.SUITES})

@@ -7,7 +7,6 @@
 #include "test.h"
 
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -16,6 +15,10 @@
 
 #define HEADER 64u
 #define MAGIC  0x4e53484du
+
+/* Operations of futex(2); musl comes without the headers of the kernel. */
+#define FUTEX_OP_WAIT 0
+#define FUTEX_OP_WAKE 1
 
 /* The fixed part of the header. */
 struct fixed {
@@ -108,7 +111,7 @@ bool raw_region_attach(struct raw_region *r, const char *socket_path, uint64_t i
 static void wake(const struct raw_side *side)
 {
     __atomic_fetch_add(side->signal, 1, __ATOMIC_RELEASE);
-    syscall(SYS_futex, side->signal, FUTEX_WAKE, 1, NULL, NULL, 0);
+    syscall(SYS_futex, side->signal, FUTEX_OP_WAKE, 1, NULL, NULL, 0);
 }
 
 static void announce(struct raw_side *side, uint32_t len)
@@ -150,7 +153,7 @@ static bool await(const struct raw_side *side, unsigned ms)
             return false;
         const struct timespec left = {(time_t)(end - now) / 1000,
                                       (long)((end - now) % 1000) * 1000000};
-        syscall(SYS_futex, side->signal, FUTEX_WAIT, signal, &left, NULL, 0);
+        syscall(SYS_futex, side->signal, FUTEX_OP_WAIT, signal, &left, NULL, 0);
     }
 }
 
