@@ -172,9 +172,13 @@ void pipc_cache_destroy(struct pipc_cache *cache)
         return;
     pipc_cache_close(cache);
     pipc_client_destroy(cache->client);
-    pipci_cond_done(&cache->turn);
-    pipci_mutex_done(&cache->lock);
     context = cache->context;
+    /* In a child threads that are not there may hold the lock or wait for their turn, and would be
+     * waited for. */
+    if (pipci_context_check_process(context, NULL) == PIPC_OK) {
+        pipci_cond_done(&cache->turn);
+        pipci_mutex_done(&cache->lock);
+    }
     pipci_free(cache->allocator, cache);
     pipci_context_release(context);
 }
