@@ -14,6 +14,8 @@
 #include <pipc/session.h>
 #include <pipc/transport.h>
 
+struct pipci_service; /* module/context.h */
+
 /* A wait on an event of ours: handle and flag. `event` NULL: no abort. */
 static inline struct pipc_wait pipci_wait_event(uint64_t deadline_ns,
                                                 const struct pipci_event *event)
@@ -69,6 +71,10 @@ pipc_result pipci_handshake_run_wait(struct pipc_handshake **handshake,
 /* Who waits in the session looks at its abort flag at once, where the data plane cannot sleep on
  * the handle. Any thread, until close is called; never blocks. */
 void pipci_session_wake(const struct pipc_session *session);
+
+/* Bits whose data plane is there: those of the service's list, and bit 0, which the carrier runs
+ * itself. Nothing else is ever proposed. */
+uint32_t pipci_profiles_available(const struct pipci_service *service);
 
 /* The module that carries this session's messages, and its traits (PIPC_TRAIT_...). */
 uint32_t pipci_session_traits(const struct pipc_session *session);
