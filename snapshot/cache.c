@@ -120,10 +120,11 @@ pipc_result pipc_cache_create(struct pipc_context *context, const char *run_dir,
     struct pipc_cache *cache;
     pipc_result result;
 
+    if (ret_cache)
+        *ret_cache = NULL;
     if (!context || !codec_name || !ret_cache)
         return pipci_fail(err, PIPC_ERR_BAD_PARAM, 0,
                           "a cache needs a context, a codec and a place to return to");
-    *ret_cache = NULL;
     result = pipci_context_check_process(context, err);
     if (result == PIPC_OK)
         result = cache_codec(context, codec_name, table_major, &codec, err);
