@@ -37,10 +37,12 @@ static bool start_to_linger(struct pipci_worker *worker)
     return worker->lingers;
 }
 
+/* A request that has begun has time of its own to arrive. */
 static bool is_idle(const struct pipci_worker *worker)
 {
     return worker->has_slot && worker->session &&
-           __atomic_load_n(&worker->phase, __ATOMIC_ACQUIRE) == PIPCI_PHASE_IDLE;
+           __atomic_load_n(&worker->phase, __ATOMIC_ACQUIRE) == PIPCI_PHASE_IDLE &&
+           !pipci_session_is_receiving(worker->session);
 }
 
 /* The worker of the first handle whose other side has hung up. */

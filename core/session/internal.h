@@ -83,5 +83,7 @@ uint32_t pipci_session_traits(const struct pipc_session *session);
 uint32_t pipci_session_send_items(const struct pipc_session *session);
 /* PIPC_SESSION_OPEN, REFUSED or BROKEN; cheap. */
 uint32_t pipci_session_state(const struct pipc_session *session);
+/* Whether a message has begun of which chunks are missing. Any thread, until close is called. */
+bool pipci_session_is_receiving(const struct pipc_session *session);
 
 #endif
