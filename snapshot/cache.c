@@ -120,10 +120,11 @@ pipc_result pipc_cache_create(struct pipc_context *context, const char *run_dir,
     struct pipc_cache *cache;
     pipc_result result;
 
+    if (ret_cache)
+        *ret_cache = NULL;
     if (!context || !codec_name || !ret_cache)
         return pipci_fail(err, PIPC_ERR_BAD_PARAM, 0,
                           "a cache needs a context, a codec and a place to return to");
-    *ret_cache = NULL;
     result = pipci_context_check_process(context, err);
     if (result == PIPC_OK)
         result = cache_codec(context, codec_name, table_major, &codec, err);
@@ -172,9 +173,13 @@ void pipc_cache_destroy(struct pipc_cache *cache)
         return;
     pipc_cache_close(cache);
     pipc_client_destroy(cache->client);
-    pipci_cond_done(&cache->turn);
-    pipci_mutex_done(&cache->lock);
     context = cache->context;
+    /* In a child threads that are not there may hold the lock or wait for their turn, and would be
+     * waited for. */
+    if (pipci_context_check_process(context, NULL) == PIPC_OK) {
+        pipci_cond_done(&cache->turn);
+        pipci_mutex_done(&cache->lock);
+    }
     pipci_free(cache->allocator, cache);
     pipci_context_release(context);
 }

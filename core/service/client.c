@@ -113,11 +113,13 @@ pipc_result pipc_client_create(struct pipc_context *context, const char *run_dir
     struct pipc_client *client;
     pipc_result result;
 
+    if (ret_client) {
+        *ret_client = NULL;
+    }
     if (!context || !ret_client) {
         return pipci_fail(err, PIPC_ERR_BAD_PARAM, 0,
                           "a client needs a context and a place for it");
     }
-    *ret_client = NULL;
     result = pipci_context_check_process(context, err);
     if (result != PIPC_OK) {
         return result;

@@ -30,9 +30,9 @@ static void set_profiles(struct pipc_client *client, const struct pipc_client_co
 {
     struct pipc_session_settings *settings = &client->settings;
 
-    client->mask = service->supported;
+    client->mask = pipci_profiles_available(service) &
+                   (given->supported_profiles ? given->supported_profiles : service->supported);
     if (given->supported_profiles) {
-        client->mask &= given->supported_profiles;
         settings->supported_profiles = given->supported_profiles;
         settings->preferred_profiles = given->preferred_profiles;
     } else if (given->preferred_profiles) {

@@ -12,13 +12,20 @@
 
 #define REACH_PAUSE_NS UINT64_C(20000)
 
+/* Whether a thread may still be waking the session. Those of the parent are not in a child. */
+static bool is_reached_for(const struct pipc_client *client)
+{
+    return __atomic_load_n(&client->reaching, __ATOMIC_SEQ_CST) != 0 &&
+           pipci_context_check_process(client->context, NULL) == PIPC_OK;
+}
+
 /* Abort, on any thread, wakes the session that is there; with NULL, nobody touches the one that was
  * there any more when this returns. */
 static void set_session(struct pipc_client *client, struct pipc_session *session)
 {
     client->session = session;
     __atomic_store_n(&client->reachable, session, __ATOMIC_SEQ_CST);
-    while (!session && __atomic_load_n(&client->reaching, __ATOMIC_SEQ_CST) != 0) {
+    while (!session && is_reached_for(client)) {
         const struct pipc_wait pause =
             pipci_wait_make(pipci_clock_ns() + REACH_PAUSE_NS, PIPC_NO_HANDLE, NULL);
 

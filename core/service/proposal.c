@@ -42,5 +42,8 @@ void pipci_client_proposal_refused(struct pipc_client *client)
 {
     if (client->request_proposal > client->accepted_request) {
         client->request_proposal = client->accepted_request;
+    } else if (client->request_proposal > client->configured_request) {
+        /* What another server once accepted must not lock out of one that takes less. */
+        client->request_proposal = client->configured_request;
     }
 }

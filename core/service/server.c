@@ -225,9 +225,10 @@ pipc_result pipc_server_create(struct pipc_context *context, const char *run_dir
                                const struct pipc_server_config *config,
                                struct pipc_server **ret_server, struct pipc_error *err)
 {
+    if (ret_server)
+        *ret_server = NULL;
     if (!context || !codec || !ret_server)
         return pipci_fail(err, PIPC_ERR_BAD_PARAM, 0, "no context, codec or place for the server");
-    *ret_server = NULL;
     struct plan plan = {.run_dir = run_dir, .workers = workers};
     pipc_result result = pipci_context_check_process(context, err);
     if (result == PIPC_OK)

@@ -67,11 +67,12 @@ struct pipci_worker {
     struct pipc_session *session; /* NULL before the handshake is over and once close has begun */
     bool cancelled;               /* the handshake failed after step 14a */
     bool has_slot;
-    bool lingers;  /* counts among the lingering ones */
-    bool departed; /* its client is gone and its slot has been passed on */
+    bool lingers; /* counts among the lingering ones */
     bool finished;
 
     uint32_t phase;      /* PIPCI_PHASE_..., atomic */
+    uint32_t departed;   /* its client is gone and its slot has been passed on: no callback runs any
+                            more; atomic, written under the lock */
     uint32_t forced;     /* the end was forced: atomic */
     uint64_t idle_since; /* nanoseconds; atomic, kept only with an idle timeout */
 

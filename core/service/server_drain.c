@@ -124,9 +124,11 @@ pipc_result pipc_server_destroy(struct pipc_server *server)
         return PIPC_OK;
     if (is_forked(server)) {
         /* LCOV_EXCL_START: in a forked child, which leaves with _exit */
-        pipci_workers_abandon(server);
-        for (uint32_t i = 0; i < PIPC_SERVER_HANDSHAKES_MAX; i++)
+        for (uint32_t i = 0; i < PIPC_SERVER_HANDSHAKES_MAX; i++) {
+            server->pending[i].worker = NULL; /* one of those below: there is no slot to give */
             pipc_handshake_close(server->pending[i].handshake);
+        }
+        pipci_workers_abandon(server);
         pipci_server_free(server);
         return PIPC_ERR_FORKED;
         /* LCOV_EXCL_STOP */

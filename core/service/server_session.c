@@ -124,16 +124,17 @@ static void tally(struct pipci_worker *worker, const struct pipc_message *reques
 }
 
 /* Whether the session leaves its idle phase; an evicted one does not. Without an idle timeout
- * nobody evicts. */
+ * nobody evicts. Nor does one whose slot has been passed on, since nobody waits for its answer. */
 static bool begin_request(struct pipci_worker *worker)
 {
     if (!worker->server->idle_timeout_ms) {
         __atomic_store_n(&worker->phase, PIPCI_PHASE_CALLBACK, __ATOMIC_RELEASE);
-        return true;
+        return !__atomic_load_n(&worker->departed, __ATOMIC_ACQUIRE);
     }
     uint32_t idle = PIPCI_PHASE_IDLE;
     return __atomic_compare_exchange_n(&worker->phase, &idle, PIPCI_PHASE_CALLBACK, false,
-                                       __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+                                       __ATOMIC_SEQ_CST, __ATOMIC_RELAXED) &&
+           !__atomic_load_n(&worker->departed, __ATOMIC_SEQ_CST);
 }
 
 static void end_request(struct pipci_worker *worker)

@@ -37,10 +37,12 @@ static bool start_to_linger(struct pipci_worker *worker)
     return worker->lingers;
 }
 
+/* A request that has begun has time of its own to arrive. */
 static bool is_idle(const struct pipci_worker *worker)
 {
     return worker->has_slot && worker->session &&
-           __atomic_load_n(&worker->phase, __ATOMIC_ACQUIRE) == PIPCI_PHASE_IDLE;
+           __atomic_load_n(&worker->phase, __ATOMIC_ACQUIRE) == PIPCI_PHASE_IDLE &&
+           !pipci_session_is_receiving(worker->session);
 }
 
 /* The worker of the first handle whose other side has hung up. */
@@ -57,9 +59,25 @@ static struct pipci_worker *find_hangup(struct pipci_poll *polls, struct pipci_w
     return NULL;
 }
 
+/* Passes the slot of a session on whose client is gone, unless a callback has just begun there. Its
+ * thread sets the phase before it looks at `departed`, so that no callback runs without a slot; a
+ * lock of the bus for every request, to keep those two steps apart where nobody is evicted, is not
+ * worth the nanoseconds in which the processor may exchange them. */
+static bool depart(struct pipci_worker *worker)
+{
+    __atomic_store_n(&worker->departed, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&worker->phase, __ATOMIC_SEQ_CST) == PIPCI_PHASE_CALLBACK) {
+        __atomic_store_n(&worker->departed, 0, __ATOMIC_RELAXED);
+        return false;
+    }
+    worker->server->departed++;
+    drop_slot(worker);
+    pipc_session_interrupt(worker->session);
+    return true;
+}
+
 /* A client that leaves and comes back at once may be faster than the thread of its old session.
- * That session's slot is free already: its thread will find nothing but the end, after what is
- * still queued. */
+ * That session's slot is free already: its thread will find nothing but the end. */
 static bool take_from_departed(struct pipc_server *server)
 {
     struct pipci_poll polls[LOOK_AT_ONCE];
@@ -81,12 +99,7 @@ static bool take_from_departed(struct pipc_server *server)
     }
     if (!gone)
         gone = find_hangup(polls, workers, count);
-    if (!gone)
-        return false;
-    gone->departed = true;
-    server->departed++;
-    drop_slot(gone);
-    return true;
+    return gone && depart(gone);
 }
 
 static struct pipci_worker *longest_idle(struct pipc_server *server, uint64_t before_ns)
@@ -193,7 +206,7 @@ static void worker_main(void *arg)
     drop_slot(worker);
     if (worker->lingers)
         set_number(&server->lingering, server->lingering - 1);
-    if (worker->departed)
+    if (__atomic_load_n(&worker->departed, __ATOMIC_RELAXED))
         server->departed--;
     give_tally(worker);
     worker->finished = true;

@@ -14,6 +14,8 @@
 #include <pipc/session.h>
 #include <pipc/transport.h>
 
+struct pipci_service; /* module/context.h */
+
 /* A wait on an event of ours: handle and flag. `event` NULL: no abort. */
 static inline struct pipc_wait pipci_wait_event(uint64_t deadline_ns,
                                                 const struct pipci_event *event)
@@ -70,6 +72,10 @@ pipc_result pipci_handshake_run_wait(struct pipc_handshake **handshake,
  * the handle. Any thread, until close is called; never blocks. */
 void pipci_session_wake(const struct pipc_session *session);
 
+/* Bits whose data plane is there: those of the service's list, and bit 0, which the carrier runs
+ * itself. Nothing else is ever proposed. */
+uint32_t pipci_profiles_available(const struct pipci_service *service);
+
 /* The module that carries this session's messages, and its traits (PIPC_TRAIT_...). */
 uint32_t pipci_session_traits(const struct pipc_session *session);
 /* Agreed limits of the direction: payload and items that this side may send, and that it may get.
@@ -77,5 +83,7 @@ uint32_t pipci_session_traits(const struct pipc_session *session);
 uint32_t pipci_session_send_items(const struct pipc_session *session);
 /* PIPC_SESSION_OPEN, REFUSED or BROKEN; cheap. */
 uint32_t pipci_session_state(const struct pipc_session *session);
+/* Whether a message has begun of which chunks are missing. Any thread, until close is called. */
+bool pipci_session_is_receiving(const struct pipc_session *session);
 
 #endif

@@ -34,7 +34,7 @@ static inline pipc_result deliver(struct pipc_session *s, struct pipc_message *r
 {
     const struct pipc_header *const h = &s->in.header;
 
-    s->in.active = false;
+    __atomic_store_n(&s->in.active, false, __ATOMIC_RELAXED);
     s->in.kept = false;
     s->in.uniform_len = 0;
     if ((h->flags & PIPC_FLAG_BATCH) && h->item_count > 1) {
@@ -138,7 +138,7 @@ static pipc_result begin_chunks(struct pipc_session *s, uint32_t have, struct pi
     s->in.index = 1;
     s->in.count = (uint32_t)pipc_chunk_count(h->payload_len, have, s->packet_size);
     s->in.started_ns = pipci_clock_ns();
-    s->in.active = true;
+    __atomic_store_n(&s->in.active, true, __ATOMIC_RELAXED);
     return PIPC_OK;
 }
 

@@ -183,6 +183,11 @@ uint32_t pipci_session_state(const struct pipc_session *session)
     return session->state;
 }
 
+bool pipci_session_is_receiving(const struct pipc_session *session)
+{
+    return __atomic_load_n(&session->in.active, __ATOMIC_RELAXED);
+}
+
 void *pipc_session_reserve(struct pipc_session *session, size_t payload_len)
 {
     static const struct pipc_wait now = {

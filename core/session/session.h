@@ -89,7 +89,7 @@ struct pipci_inbound {
                        lies room for a header, so that a first packet is taken in one piece */
     uint32_t cap;   /* of the payload, never above its inbound limit */
     uint32_t first; /* payload bytes that a first packet can hold */
-    bool active;    /* a first packet came, chunks are missing */
+    bool active;    /* a first packet came, chunks are missing; written as an atomic */
     bool kept;      /* it was kept by PIPC_NOW: `deadline_ns` counts */
     uint32_t have;
     uint32_t index; /* of the next chunk */

@@ -62,8 +62,7 @@ static uint32_t pick(uint32_t given, uint32_t configured, uint32_t fallback)
     return given ? given : configured ? configured : fallback;
 }
 
-/* Bits whose data plane is there: those of the list, and bit 0, which the carrier runs itself. */
-static uint32_t available_bits(const struct pipci_service *service)
+uint32_t pipci_profiles_available(const struct pipci_service *service)
 {
     uint32_t bits = PIPC_PROFILE_BASELINE;
 
@@ -77,7 +76,7 @@ static pipc_result resolve_masks(const struct pipci_service *service,
                                  const struct pipc_session_settings *given,
                                  struct pipci_settings *s, struct pipc_error *err)
 {
-    const uint32_t available = available_bits(service);
+    const uint32_t available = pipci_profiles_available(service);
     const uint32_t supported =
         given->supported_profiles ? given->supported_profiles : service->supported;
 

@@ -9,6 +9,9 @@
 
 #include "test.h"
 
+#include <pipc/codecs/apps_lookup.h>
+#include <pipc/codecs/cgroups_lookup.h>
+#include <pipc/codecs/cgroups_snapshot.h>
 #include <pipc/codecs/increment.h>
 #include <pipc/codecs/string_reverse.h>
 
@@ -94,6 +97,47 @@ TEST(client_calls, null_client_is_a_bad_argument)
     CHECK_RESULT(pipc_client_call_raw(NULL, "increment", &value, 8, &payload, &len, 0, &err),
                  PIPC_ERR_BAD_PARAM);
     CHECK(payload == NULL && len == 0);
+}
+
+/* Here the core does not know how large the output is. */
+TEST(client_calls, typed_calls_zero_their_outputs_also_without_a_client)
+{
+    const uint64_t values[2] = {1, 2};
+    const uint32_t pid = 1;
+    const struct pipc_str_view path = {"/x", 2};
+    uint64_t value = GARBAGE, results[2] = {GARBAGE, GARBAGE};
+    struct pipc_string_reverse_view string;
+    struct pipc_cgroups_snapshot_view snapshot;
+    struct pipc_cgroups_lookup_view cgroups;
+    struct pipc_apps_lookup_view apps;
+    memset(&string, 0x55, sizeof(string));
+    memset(&snapshot, 0x55, sizeof(snapshot));
+    memset(&cgroups, 0x55, sizeof(cgroups));
+    memset(&apps, 0x55, sizeof(apps));
+    CHECK_RESULT(pipc_client_call_increment(NULL, 1, &value, 0, NULL), PIPC_ERR_BAD_PARAM);
+    CHECK_RESULT(pipc_client_call_increment_batch(NULL, values, 2, results, 0, NULL),
+                 PIPC_ERR_BAD_PARAM);
+    CHECK_RESULT(pipc_client_call_string_reverse(NULL, "abc", 3, &string, 0, NULL),
+                 PIPC_ERR_BAD_PARAM);
+    CHECK_RESULT(pipc_client_call_cgroups_snapshot(NULL, &snapshot, 0, NULL), PIPC_ERR_BAD_PARAM);
+    CHECK_RESULT(pipc_client_call_cgroups_lookup(NULL, &path, 1, &cgroups, 0, NULL),
+                 PIPC_ERR_BAD_PARAM);
+    CHECK_RESULT(pipc_client_call_apps_lookup(NULL, &pid, 1, &apps, 0, NULL), PIPC_ERR_BAD_PARAM);
+    CHECK_EQ(value, 0);
+    CHECK(results[0] == 0 && results[1] == 0);
+    CHECK(string.table == NULL && string.str.ptr == NULL && string.str.len == 0);
+    CHECK(snapshot.table == NULL && snapshot.item_count == 0 && snapshot.payload == NULL);
+    CHECK(cgroups.table == NULL && cgroups.item_count == 0 && cgroups.payload == NULL);
+    CHECK(apps.table == NULL && apps.item_count == 0 && apps.payload == NULL);
+    CHECK_RESULT(pipc_client_call_increment(NULL, 1, NULL, 0, NULL), PIPC_ERR_BAD_PARAM);
+    CHECK_RESULT(pipc_client_call_increment_batch(NULL, values, 2, NULL, 0, NULL),
+                 PIPC_ERR_BAD_PARAM);
+    CHECK_RESULT(pipc_client_call_string_reverse(NULL, "abc", 3, NULL, 0, NULL),
+                 PIPC_ERR_BAD_PARAM);
+    CHECK_RESULT(pipc_client_call_cgroups_snapshot(NULL, NULL, 0, NULL), PIPC_ERR_BAD_PARAM);
+    CHECK_RESULT(pipc_client_call_cgroups_lookup(NULL, &path, 1, NULL, 0, NULL),
+                 PIPC_ERR_BAD_PARAM);
+    CHECK_RESULT(pipc_client_call_apps_lookup(NULL, &pid, 1, NULL, 0, NULL), PIPC_ERR_BAD_PARAM);
 }
 
 TEST(client_calls, another_kind_is_refused_without_io)

@@ -118,6 +118,7 @@ TEST(client_life, create_refuses_missing_arguments)
     context = script_context(NULL);
     struct pipc_client *client = (struct pipc_client *)&context;
     CHECK_RESULT(pipc_client_create(NULL, "/", "x", NULL, &client, NULL), PIPC_ERR_BAD_PARAM);
+    CHECK(client == NULL);
     CHECK_RESULT(pipc_client_create(context, "/", "x", NULL, NULL, NULL), PIPC_ERR_BAD_PARAM);
     CHECK_RESULT(pipc_client_init(NULL, "/", "x", NULL, NULL), PIPC_ERR_BAD_PARAM);
     script_context_close(context);

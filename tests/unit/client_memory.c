@@ -307,6 +307,28 @@ TEST(client_memory, forked_child_leaves_the_session_of_its_parent_alone)
     end();
 }
 
+static int child_closes_what_others_reach_for(void *arg)
+{
+    struct pipc_client *client = arg;
+
+    alarm(TEST_LONG / 1000); /* ends what hangs */
+    /* as if another thread of the parent had been inside pipc_client_abort */
+    __atomic_store_n(&client->reaching, 1, __ATOMIC_RELEASE);
+    pipc_client_destroy(client);
+    return 0;
+}
+
+TEST(client_memory, forked_child_does_not_wait_for_threads_of_its_parent)
+{
+    uint64_t value;
+    begin();
+    struct pipc_client *client = script_ready(context, NULL, true);
+    CHECK_EQ(test_in_child(child_closes_what_others_reach_for, client), 0);
+    CHECK_OK(script_call(client, 2, &value, 0, NULL));
+    pipc_client_destroy(client);
+    end();
+}
+
 static int child_refreshes(void *arg)
 {
     struct pipc_client *client = arg;

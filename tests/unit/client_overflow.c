@@ -110,6 +110,32 @@ TEST(client_overflow, proposal_falls_back_to_the_last_one_accepted)
     close_scene();
 }
 
+TEST(client_overflow, learned_proposal_does_not_lock_out_of_a_provider_that_takes_less)
+{
+    /* the first provider takes what one large request needed, the next one no more than is
+     * configured */
+    static const uint8_t payload[] = {8, 0, 0, 0, 3, 0, 0, 0, 'a', 'b', 'c', 0};
+    static const struct script_conn plans[] = {
+        {.max_request = 8192},
+        {.max_request = 8192,
+         .answer_count = 1,
+         .answers = {{.own_payload = true, .payload = payload, .payload_len = sizeof(payload)}}}};
+    static const struct script_conn smaller = {.max_request = 1024};
+    struct pipc_string_reverse_view view;
+    open_scene(plans, 2, &smaller, NULL);
+    CHECK_OK(reverse(5000, &view));
+    CHECK_EQ(client->accepted_request, 8192);
+    pipc_client_drop(client);
+    CHECK_EQ(pipc_client_refresh(client), 1);
+    check_state(PIPC_CLIENT_DISCONNECTED);
+    CHECK_RESULT(script_status(client).last_attempt.result, PIPC_ERR_LIMIT_EXCEEDED);
+    CHECK_EQ(script_status(client).request_proposal, 1024);
+    CHECK_EQ(pipc_client_refresh(client), 1);
+    check_state(PIPC_CLIENT_READY);
+    CHECK_EQ(proposed(script_hellos(script) - 1), 1024);
+    close_scene();
+}
+
 /* A server that answers LIMIT_EXCEEDED to one request of each of its sessions. */
 #define TOO_SMALL(limit)                                                \
     {                                                                   \
@@ -259,6 +285,7 @@ TEST(client_overflow, growth_arithmetic)
 TEST(client_overflow, configured_value_above_the_ceiling_is_kept_and_not_grown)
 {
     struct pipc_client c = {.growth_ceiling = 1000,
+                            .configured_request = 5000,
                             .request_proposal = 5000,
                             .response_hint = 6000,
                             .response_limit = UINT32_MAX};

@@ -96,10 +96,10 @@ static void open_context(const char *transports)
     pipc_config_free(config);
 }
 
-static void server_up(void)
+static void server_up(const struct pipc_session_settings *settings)
 {
     CHECK_OK(pipci_event_init(&server.stop, NULL));
-    CHECK_OK(pipc_listen(server.context, DIR, SERVICE, NULL, &server.listener, NULL));
+    CHECK_OK(pipc_listen(server.context, DIR, SERVICE, settings, &server.listener, NULL));
     CHECK(pthread_create(&server.thread, NULL, serve, NULL) == 0);
 }
 
@@ -118,7 +118,7 @@ static struct pipc_client *begin(const char *transports)
     memset(&server, 0, sizeof(server));
     session_control_reset();
     open_context(transports);
-    server_up();
+    server_up(NULL);
     CHECK_OK(pipc_client_create(server.context, DIR, SERVICE, NULL, &client, NULL));
     client->times.drain_ms = 1;
     client->times.interval_ms = 1;
@@ -398,5 +398,27 @@ TEST(client_upgrade, profiles_of_the_structure_win_over_the_configured_list)
     CHECK_OK(pipc_client_init(client, DIR, SERVICE, &config, NULL));
     CHECK_OK(pipc_client_refresh_timeout(client, 0, NULL, NULL));
     check_profile(client, true);
+    end(client);
+}
+
+TEST(client_upgrade, baseline_of_the_structure_is_fallen_back_to_where_the_list_has_none)
+{
+    struct pipc_client *client = begin("fast");
+    const struct pipc_client_config config = {.size = sizeof(config),
+                                              .supported_profiles =
+                                                  PIPC_PROFILE_BASELINE | FAST_BITS,
+                                              .preferred_profiles = FAST_BITS};
+    pipc_client_close(client);
+    server_down();
+    /* the server takes both, too */
+    const struct pipc_session_settings settings = {
+        .size = sizeof(settings), .supported_profiles = PIPC_PROFILE_BASELINE | FAST_BITS};
+    server_up(&settings);
+    fail_attach(PIPC_ERR_REGION_BAD_HEADER, FAST_BITS, PIPC_NEVER);
+    CHECK_OK(pipc_client_init(client, DIR, SERVICE, &config, NULL));
+    CHECK_OK(pipc_client_refresh_timeout(client, 0, NULL, NULL));
+    check_profile(client, false);
+    CHECK_EQ(session_control.attaches, 1);
+    CHECK_EQ(script_status(client).withdrawn_profiles, FAST_BITS);
     end(client);
 }

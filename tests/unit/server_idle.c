@@ -3,6 +3,7 @@
  * Sessions that are closed for others: the longest idle one gives way to a waiting client, and
  * lingering ones are bounded by the worker count.
  */
+#include "core/service/server.h"
 #include "server_watch.h"
 
 /* ---- idle eviction ---- */
@@ -96,6 +97,61 @@ TEST(server_idle, the_closed_clients_next_call_succeeds_through_recovery)
               err.text);
     CHECK_EQ(output, 1);
     pipc_client_destroy(client);
+    server_end(&hosted);
+}
+
+/* The session's thread has taken the first packet of a longer request. */
+static bool is_receiving(void *arg)
+{
+    struct pipc_server *server = arg;
+    bool receiving = false;
+    pipci_mutex_lock(&server->lock);
+    for (const struct pipci_worker *w = server->workers; w; w = w->next)
+        receiving |= w->session && pipci_session_is_receiving(w->session);
+    pipci_mutex_unlock(&server->lock);
+    return receiving;
+}
+
+static bool has_been_idle(void *arg)
+{
+    return test_now_ms() - *(const uint64_t *)arg > 50;
+}
+
+TEST(server_idle, a_session_inside_a_request_is_not_idle)
+{
+    struct hosted hosted;
+    struct raw slow, late;
+    struct pipc_server_config config = server_config();
+    struct pipc_header header = raw_header(1, 100);
+    struct pipc_hello hello = raw_hello();
+    uint8_t head[PIPC_HEADER_LEN], answer[100];
+    static const uint8_t echo[100] = {SCRIPT_ECHO};
+    if (!test_plane_has_packets())
+        test_skip("a region takes a request in one piece");
+    config.idle_timeout_ms = 20;
+    server_start(&hosted, NULL, "scripted", NULL, 1, &config);
+    hello.packet_size = 100;
+    raw_open_with(&slow, &hello);
+    uint64_t since = test_now_ms();
+    pipc_header_encode(&header, head, sizeof(head));
+    CHECK(raw_packet(&slow, head, sizeof(head), echo, 68));
+    test_wait_until(is_receiving, hosted.server, TEST_LONG, "the request has begun");
+    test_wait_until(has_been_idle, &since, TEST_LONG, "the last request is long ago");
+    CHECK_EQ((uint64_t)raw_try(&late, &hello), PIPC_STATUS_INTERNAL_ERROR);
+    /* the rest of it comes, and is answered */
+    const struct pipc_chunk rest = {.magic = PIPC_CHUNK_MAGIC,
+                                    .version = PIPC_WIRE_VERSION,
+                                    .message_id = 1,
+                                    .total_message_len = PIPC_HEADER_LEN + 100,
+                                    .chunk_index = 1,
+                                    .chunk_count = 2,
+                                    .chunk_payload_len = 32};
+    pipc_chunk_encode(&rest, head, sizeof(head));
+    CHECK(raw_packet(&slow, head, sizeof(head), echo + 68, 32));
+    CHECK_EQ((uint64_t)raw_answer(&slow, &header, answer, sizeof(answer)), 100);
+    CHECK_EQ(header.transport_status, PIPC_STATUS_OK);
+    EXPECT_COUNT(&hosted, idle_closed, 0);
+    raw_close(&slow);
     server_end(&hosted);
 }
 

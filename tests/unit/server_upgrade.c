@@ -3,6 +3,7 @@
  * Upgraded sessions of a server: regions within the total, given back with the session, answers
  * built in place. The plane is the one of the session tests, with fake regions.
  */
+#include "server_gate.h"
 #include "server_watch.h"
 #include "session_mem.h"
 
@@ -208,4 +209,88 @@ TEST(server_upgrade, an_idle_upgraded_session_is_evicted_too)
     raw_close(&late);
     pipc_session_close(session);
     server_end(&hosted);
+}
+
+/* ---- a client that leaves ---- */
+
+static struct pipci_event has_taken, may_go_on;
+static uint32_t holds; /* atomic: the next message is held on its way to the session */
+
+static pipc_result holding_receive(void *channel, const struct pipc_piece *pieces, uint32_t count,
+                                   const struct pipc_wait *wait, struct pipc_received *ret_received,
+                                   struct pipc_error *err)
+{
+    const struct pipc_transport_ops *fast = session_fast_module.ops;
+    const pipc_result result = fast->receive(channel, pieces, count, wait, ret_received, err);
+    if (result == PIPC_OK && __atomic_exchange_n(&holds, 0, __ATOMIC_ACQ_REL)) {
+        pipci_event_set(&has_taken);
+        gate_await(&may_go_on);
+    }
+    return result;
+}
+
+static bool count_calls(void *user, const struct scripted_call *call)
+{
+    (void)call;
+    __atomic_fetch_add((uint32_t *)user, 1, __ATOMIC_RELAXED);
+    return true;
+}
+
+static struct pipc_context *holding_context(void)
+{
+    static struct pipc_module module;
+    static struct pipc_transport_ops ops;
+    session_control_reset();
+    memcpy(&ops, session_fast_module.ops, sizeof(ops));
+    ops.receive = holding_receive;
+    module = session_fast_module;
+    module.ops = &ops;
+    CHECK_OK(pipci_event_init(&has_taken, NULL));
+    CHECK_OK(pipci_event_init(&may_go_on, NULL));
+    __atomic_store_n(&holds, 1, __ATOMIC_RELEASE);
+    return server_context_with(&module, "pipc", "transports", "fast,uds");
+}
+
+/* No callback runs beside those of the sessions that hold a slot. */
+static void check_departed(const struct pipc_server_config *config)
+{
+    struct hosted hosted;
+    struct pipc_session *gone = NULL, *next = NULL;
+    struct pipc_error err = PIPC_ERROR_INIT;
+    uint32_t calls = 0;
+    const struct scripted_handler handler = {
+        .size = sizeof(handler), .user = &calls, .callback = count_calls};
+    const struct pipc_message message = {.size = sizeof(message),
+                                         .kind = PIPC_KIND_REQUEST,
+                                         .code = SCRIPTED_CODE,
+                                         .item_count = 1,
+                                         .message_id = 1,
+                                         .payload = "echo",
+                                         .payload_len = 4};
+    struct pipc_context *context = holding_context();
+    server_warm_up();
+    server_start(&hosted, context, "scripted", &handler, 1, config);
+    struct watched_counts before = {test_open_descriptors(), test_threads()};
+    CHECK_OK(connect_with(&hosted, FAST_BITS, &gone, &err));
+    CHECK_OK(pipc_session_send(gone, &message, TEST_LONG, PIPC_NO_HANDLE, NULL));
+    gate_await(&has_taken);
+    pipc_session_close(gone);
+    /* the slot of a client that has left is free at once */
+    CHECK_MSG(connect_with(&hosted, FAST_BITS, &next, &err) == PIPC_OK, "%s", err.text);
+    pipci_event_set(&may_go_on);
+    expect_echo(next);
+    pipc_session_close(next);
+    test_wait_until(server_counts_are_back, &before, TEST_LONG, "both threads have ended");
+    CHECK_EQ(__atomic_load_n(&calls, __ATOMIC_RELAXED), 1); /* that of the second client */
+    server_end(&hosted);
+    pipci_event_done(&has_taken);
+    pipci_event_done(&may_go_on);
+}
+
+TEST(server_upgrade, a_request_of_a_client_whose_slot_was_passed_on_is_not_run)
+{
+    struct pipc_server_config config = server_config();
+    check_departed(NULL);
+    config.idle_timeout_ms = TEST_LONG;
+    check_departed(&config);
 }

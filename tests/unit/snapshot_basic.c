@@ -298,12 +298,15 @@ TEST(snapshot_basic, create_refuses_what_is_no_snapshot_kind_or_another_table)
 {
     struct pipc_context *context = snap_context(NULL);
     struct pipc_error err = PIPC_ERROR_INIT;
-    struct pipc_cache *cache = NULL;
+    struct pipc_cache *cache = (struct pipc_cache *)(void *)&cache;
 
     CHECK_RESULT(pipc_cache_create(NULL, test_dir(), "s", COUNTED_NAME, 1, NULL, &cache, &err),
                  PIPC_ERR_BAD_PARAM);
+    CHECK(cache == NULL);
+    cache = (struct pipc_cache *)(void *)&cache;
     CHECK_RESULT(pipc_cache_create(context, test_dir(), "s", NULL, 1, NULL, &cache, &err),
                  PIPC_ERR_BAD_PARAM);
+    CHECK(cache == NULL);
     CHECK_RESULT(pipc_cache_create(context, test_dir(), "s", COUNTED_NAME, 2, NULL, &cache, &err),
                  PIPC_ERR_MODULE_ABI);
     CHECK_HAS(err.text, COUNTED_NAME);

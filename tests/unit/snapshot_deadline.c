@@ -358,3 +358,51 @@ TEST(snapshot_deadline, stopped_server_times_out_when_the_deadline_passes)
     pipc_cache_destroy(scene.cache);
     snap_context_close(scene.context);
 }
+
+/* Waits for a turn that does not come before the test says so. */
+static uint32_t waits, may_go;
+
+static void *waiter_run(void *arg)
+{
+    struct pipc_cache *cache = scene.cache;
+
+    (void)arg;
+    pipci_mutex_lock(&cache->lock);
+    __atomic_store_n(&waits, 1, __ATOMIC_RELEASE);
+    while (!may_go)
+        (void)pipci_cond_wait(&cache->turn, &cache->lock, PIPC_NEVER);
+    pipci_mutex_unlock(&cache->lock);
+    return NULL;
+}
+
+static bool waiter_is_there(void *arg)
+{
+    (void)arg;
+    return __atomic_load_n(&waits, __ATOMIC_ACQUIRE) != 0;
+}
+
+static int child_destroys_the_cache(void *arg)
+{
+    (void)arg;
+    alarm(TEST_LONG / 1000); /* ends what hangs */
+    pipc_cache_destroy(scene.cache);
+    return 7;
+}
+
+TEST(snapshot_deadline, forked_child_destroys_a_cache_for_whose_turn_the_parent_waits)
+{
+    pthread_t waiter;
+
+    snap_scene_begin(NULL);
+    waits = may_go = 0;
+    CHECK(pthread_create(&waiter, NULL, waiter_run, NULL) == 0);
+    test_wait_until(waiter_is_there, NULL, TEST_LONG, "a thread waits for its turn");
+    pipci_mutex_lock(&scene.cache->lock); /* free as soon as it sleeps */
+    may_go = 1;
+    CHECK_EQ(test_in_child(child_destroys_the_cache, NULL), 7);
+    pipci_cond_broadcast(&scene.cache->turn);
+    pipci_mutex_unlock(&scene.cache->lock);
+    CHECK(pthread_join(waiter, NULL) == 0);
+    snap_must_refresh(scene.cache);
+    snap_scene_end();
+}

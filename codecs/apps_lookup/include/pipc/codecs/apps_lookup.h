@@ -444,8 +444,12 @@ PIPC_MUST_CHECK static inline pipc_result pipc_client_call_apps_lookup(
     struct pipc_client *client, const uint32_t *pids, uint32_t count,
     struct pipc_apps_lookup_view *ret_view, uint32_t timeout_ms, struct pipc_error *err)
 {
-    return pipc_client_call_lookup(client, PIPC_APPS_LOOKUP_NAME, PIPC_APPS_LOOKUP_TABLE_MAJOR,
-                                   pids, count, ret_view, timeout_ms, err);
+    const pipc_result result =
+        pipc_client_call_lookup(client, PIPC_APPS_LOOKUP_NAME, PIPC_APPS_LOOKUP_TABLE_MAJOR, pids,
+                                count, ret_view, timeout_ms, err);
+    if (result != PIPC_OK && ret_view)
+        memset(ret_view, 0, sizeof(*ret_view));
+    return result;
 }
 
 /* A managed server of this kind; arguments, results and ownership as pipc_server_create (level

@@ -17,6 +17,8 @@
 #include <pipc/module.h>
 #include <pipc/server.h>
 
+#include <string.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -479,9 +481,12 @@ PIPC_MUST_CHECK static inline pipc_result pipc_client_call_cgroups_lookup(
     struct pipc_client *client, const struct pipc_str_view *paths, uint32_t count,
     struct pipc_cgroups_lookup_view *ret_view, uint32_t timeout_ms, struct pipc_error *err)
 {
-    return pipc_client_call_lookup(client, PIPC_CGROUPS_LOOKUP_NAME,
-                                   PIPC_CGROUPS_LOOKUP_TABLE_MAJOR, paths, count, ret_view,
-                                   timeout_ms, err);
+    const pipc_result result =
+        pipc_client_call_lookup(client, PIPC_CGROUPS_LOOKUP_NAME, PIPC_CGROUPS_LOOKUP_TABLE_MAJOR,
+                                paths, count, ret_view, timeout_ms, err);
+    if (result != PIPC_OK && ret_view)
+        memset(ret_view, 0, sizeof(*ret_view));
+    return result;
 }
 
 /* A managed server of this kind; arguments, results and ownership as pipc_server_create (level

@@ -345,8 +345,12 @@ PIPC_MUST_CHECK static inline pipc_result pipc_client_call_cgroups_snapshot(
     struct pipc_client *client, struct pipc_cgroups_snapshot_view *ret_view, uint32_t timeout_ms,
     struct pipc_error *err)
 {
-    return pipc_client_call(client, PIPC_CGROUPS_SNAPSHOT_NAME, PIPC_CGROUPS_SNAPSHOT_TABLE_MAJOR,
-                            NULL, ret_view, timeout_ms, err);
+    const pipc_result result =
+        pipc_client_call(client, PIPC_CGROUPS_SNAPSHOT_NAME, PIPC_CGROUPS_SNAPSHOT_TABLE_MAJOR,
+                         NULL, ret_view, timeout_ms, err);
+    if (result != PIPC_OK && ret_view)
+        memset(ret_view, 0, sizeof(*ret_view));
+    return result;
 }
 
 /* A managed server of this kind; arguments, results and ownership as pipc_server_create (level

@@ -15,6 +15,8 @@
 #include <pipc/module.h>
 #include <pipc/server.h>
 
+#include <string.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -98,8 +100,12 @@ PIPC_MUST_CHECK static inline pipc_result pipc_client_call_increment(struct pipc
                                                                      uint32_t timeout_ms,
                                                                      struct pipc_error *err)
 {
-    return pipc_client_call(client, PIPC_INCREMENT_NAME, PIPC_INCREMENT_TABLE_MAJOR, &value,
-                            ret_value, timeout_ms, err);
+    const pipc_result result =
+        pipc_client_call(client, PIPC_INCREMENT_NAME, PIPC_INCREMENT_TABLE_MAJOR, &value, ret_value,
+                         timeout_ms, err);
+    if (result != PIPC_OK && ret_value)
+        *ret_value = 0;
+    return result;
 }
 
 /* A batch of `count` values in one message; ret_values[i] answers values[i] and has room for
@@ -109,8 +115,12 @@ PIPC_MUST_CHECK static inline pipc_result pipc_client_call_increment_batch(
     struct pipc_client *client, const uint64_t *values, uint32_t count, uint64_t *ret_values,
     uint32_t timeout_ms, struct pipc_error *err)
 {
-    return pipc_client_call_batch(client, PIPC_INCREMENT_NAME, PIPC_INCREMENT_TABLE_MAJOR, values,
-                                  count, ret_values, timeout_ms, err);
+    const pipc_result result =
+        pipc_client_call_batch(client, PIPC_INCREMENT_NAME, PIPC_INCREMENT_TABLE_MAJOR, values,
+                               count, ret_values, timeout_ms, err);
+    if (result != PIPC_OK && ret_values)
+        memset(ret_values, 0, count * sizeof(*ret_values));
+    return result;
 }
 
 /* A managed server of this kind; arguments, results and ownership as pipc_server_create (level

@@ -15,6 +15,8 @@
 #include <pipc/module.h>
 #include <pipc/server.h>
 
+#include <string.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -145,8 +147,12 @@ PIPC_MUST_CHECK static inline pipc_result pipc_client_call_string_reverse(
     struct pipc_str_view input;
     input.ptr = (const char *)str;
     input.len = len;
-    return pipc_client_call(client, PIPC_STRING_REVERSE_NAME, PIPC_STRING_REVERSE_TABLE_MAJOR,
-                            &input, ret_view, timeout_ms, err);
+    const pipc_result result =
+        pipc_client_call(client, PIPC_STRING_REVERSE_NAME, PIPC_STRING_REVERSE_TABLE_MAJOR, &input,
+                         ret_view, timeout_ms, err);
+    if (result != PIPC_OK && ret_view)
+        memset(ret_view, 0, sizeof(*ret_view));
+    return result;
 }
 
 /* A managed server of this kind; arguments, results and ownership as pipc_server_create (level
