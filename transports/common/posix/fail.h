@@ -25,9 +25,9 @@ static inline const char *fail_system_text(int code, char *buffer, size_t size)
 }
 
 /* Fills the record, if there is one, with the sentence and, when os_code is not 0, the system's. */
-static inline pipc_result fail_format(const struct pipc_host *host, struct pipc_error *err,
-                                      pipc_result result, int os_code, const char *format,
-                                      va_list arguments)
+__attribute__((format(printf, 5, 0))) static inline pipc_result fail_format(
+    const struct pipc_host *host, struct pipc_error *err, pipc_result result, int os_code,
+    const char *format, va_list arguments)
 {
     char text[PIPC_ERROR_TEXT_LEN];
     char reason[80];

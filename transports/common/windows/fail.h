@@ -33,9 +33,9 @@ static inline void fail_append_system(char *text, size_t cap, DWORD code)
 }
 
 /* Fills the record, if there is one, with the sentence and, when os_code is not 0, the system's. */
-static inline pipc_result fail_format(const struct pipc_host *host, struct pipc_error *err,
-                                      pipc_result result, DWORD os_code, const char *format,
-                                      va_list arguments)
+__attribute__((format(printf, 5, 0))) static inline pipc_result fail_format(
+    const struct pipc_host *host, struct pipc_error *err, pipc_result result, DWORD os_code,
+    const char *format, va_list arguments)
 {
     char text[PIPC_ERROR_TEXT_LEN];
 
