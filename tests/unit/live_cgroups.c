@@ -7,6 +7,7 @@
 #include "test.h"
 #include "tools/pipc/live/cgroups.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
