@@ -118,3 +118,12 @@ def test_samples_that_are_refused_or_malformed_fail_with_their_line(case):
         assert done.code == 1 and needle in done.out, f'{name}: {text}: {done}'
     done = case.pipc('conformance', *how, '--only', 'C-ACCEPT', '--samples', '/nonexistent')
     assert done.code == 1 and '/nonexistent' in done.out, str(done)
+
+
+def test_samples_with_bytes_behind_the_message_are_judged_by_the_message(case):
+    how = dict(codecs(case)).get('increment')
+    if not how:
+        case.skip('this build has no increment, the one codec whose messages are uniform')
+    samples = case.file('samples', 'request 0700000000000000ff\nresponse 08000000000000000102030405060708\n')
+    done = case.pipc('conformance', *how, '--samples', samples, timeout=120)
+    assert done.code == 0 and set(results(done).values()) == {'ok'}, str(done)
