@@ -257,6 +257,20 @@ static inline pipc_result lookup_check_one(const struct pipc_label_view *label)
     return r == PIPC_OK && label->key.len == 0 ? PIPC_ERR_BAD_LAYOUT : r;
 }
 
+/* Bytes of a label: its entry, both strings and their NULs. In 64 bits, since two lengths may be
+ * more than a size_t of 32 bits holds. */
+static inline uint64_t lookup_label_size(const struct pipc_label_view *label)
+{
+    return (uint64_t)label->key.len + label->value.len + PIPC_LABEL_ENTRY_LEN + 2;
+}
+
+/* Whether the strings of a label, put at `at`, leave an item of `size` bytes. */
+static inline int lookup_label_leaves(const struct pipc_label_view *label, size_t at, size_t size)
+{
+    return label->key.len > size || label->value.len > size ||
+           (uint64_t)at + label->key.len + label->value.len + 2 > size;
+}
+
 /* Checks all labels; *ret_size are the bytes of the table and of all strings. */
 static inline pipc_result lookup_labels_measure(const struct lookup_labels *labels,
                                                 uint64_t *ret_size)
@@ -271,7 +285,7 @@ static inline pipc_result lookup_labels_measure(const struct lookup_labels *labe
             r = lookup_check_one(&label);
         if (r != PIPC_OK)
             return r;
-        size += label.key.len + label.value.len + PIPC_LABEL_ENTRY_LEN + 2;
+        size += lookup_label_size(&label);
         lens |= label.key.len | label.value.len;
     }
     /* Of so few labels, none of them as large, the sum has not wrapped. */
@@ -291,7 +305,7 @@ static inline pipc_result lookup_labels_sum(const struct lookup_labels *labels, 
         const struct pipc_label_view *label = &labels->array[i];
         if (!label->key.ptr || label->key.len == 0 || !lookup_str_there(&label->value))
             return lookup_labels_measure(labels, ret_size); /* which rule it breaks */
-        size += label->key.len + label->value.len + PIPC_LABEL_ENTRY_LEN + 2;
+        size += lookup_label_size(label);
         lens |= label->key.len | label->value.len;
     }
     *ret_size =
@@ -329,8 +343,7 @@ static inline pipc_result lookup_labels_put(unsigned char *item, size_t size, si
         const pipc_result r = lookup_labels_get(labels, i, &label);
         if (r != PIPC_OK)
             return r;
-        if (label.key.len > size || label.value.len > size ||
-            at + label.key.len + label.value.len + 2 > size)
+        if (lookup_label_leaves(&label, at, size))
             return PIPC_ERR_BAD_LAYOUT;
         lookup_put_span(entry + LOOKUP_LABEL_KEY_OFFSET, at, label.key.len);
         at = lookup_put_str(item, at, &label.key);
@@ -355,8 +368,7 @@ static inline pipc_result lookup_labels_write(unsigned char *item, size_t size, 
     for (uint32_t i = 0; i < labels->count; i++) {
         unsigned char *entry = item + table + (size_t)PIPC_LABEL_ENTRY_LEN * i;
         const struct pipc_label_view label = labels->array[i];
-        if (label.key.len > size || label.value.len > size ||
-            at + label.key.len + label.value.len + 2 > size)
+        if (lookup_label_leaves(&label, at, size))
             return PIPC_ERR_BAD_LAYOUT; /* they have grown meanwhile */
         lookup_put_span(entry + LOOKUP_LABEL_KEY_OFFSET, at, label.key.len);
         at = lookup_put_text(item, at, &label.key, &bad);

@@ -2,6 +2,7 @@
 """pipc conformance for codecs: ours pass every rule, and a codec with one flaw fails by the rule that it breaks."""
 import os
 import re
+import struct
 
 from cases import long
 
@@ -118,3 +119,25 @@ def test_samples_that_are_refused_or_malformed_fail_with_their_line(case):
         assert done.code == 1 and needle in done.out, f'{name}: {text}: {done}'
     done = case.pipc('conformance', *how, '--only', 'C-ACCEPT', '--samples', '/nonexistent')
     assert done.code == 1 and '/nonexistent' in done.out, str(done)
+
+
+def test_samples_with_bytes_behind_the_message_are_judged_by_the_message(case):
+    how = dict(codecs(case)).get('increment')
+    if not how:
+        case.skip('this build has no increment, the one codec whose messages are uniform')
+    samples = case.file('samples', 'request 0700000000000000ff\nresponse 08000000000000000102030405060708\n')
+    done = case.pipc('conformance', *how, '--samples', samples, timeout=120)
+    assert done.code == 0 and set(results(done).values()) == {'ok'}, str(done)
+
+
+def test_sample_that_needs_much_room_for_its_answer_does_not_fail_a_codec(case):
+    """The directory alone of an answer to 4000 keys has 32,000 bytes."""
+    how = dict(codecs(case)).get('cgroups_lookup')
+    if not how:
+        case.skip('this build has no cgroups_lookup, whose answers are as large as its requests say')
+    directory = b''.join(struct.pack('=II', 8 * i, 3) for i in range(4000))
+    request = struct.pack('=HHIQ', 1, 0, 4000, 0) + directory + b'/a\0\0\0\0\0\0' * 4000
+    samples = case.file('samples', f'request {request.hex()}\n')
+    done = case.pipc('conformance', *how, '--only', 'C-DISPATCH-CALLBACK,C-DISPATCH-DONE,C-DISPATCH-SPACE', '--samples', samples,
+                     timeout=120)
+    assert done.code == 0 and set(results(done).values()) == {'ok'}, str(done)

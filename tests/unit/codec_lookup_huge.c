@@ -101,6 +101,23 @@ TEST(codec_lookup_huge, strings_that_would_wrap_become_placeholders_or_an_overfl
     huge_free(text);
 }
 
+TEST(codec_lookup_huge, a_label_whose_strings_wrap_together_does_not_fit)
+{
+    /* Each of them has less than 2^31 bytes; as a 32-bit number all of the label has none. */
+    char *text = huge_text();
+    const struct pipc_str_view half = {text, 0x7ffffff7u};
+    const struct pipc_label_view label = {half, half};
+    struct pipc_cgroups_lookup_item item = lk_cgroup("/a", "n");
+    struct pipc_cgroups_lookup_builder b;
+    unsigned char buf[256];
+    item.labels = &label;
+    item.label_count = 1;
+    CHECK_OK(pipc_cgroups_lookup_builder_init(table(), &b, buf, sizeof(buf), 1, 0));
+    CHECK_OK(pipc_cgroups_lookup_builder_add(&b, &item));
+    CHECK_EQ(b.state.cut, 1);
+    huge_free(text);
+}
+
 TEST(codec_lookup_huge, requests_of_more_than_32_bits_are_an_overflow)
 {
     char *text = huge_text();

@@ -293,17 +293,14 @@ TEST(wire_batch, huge_numbers_overflow_nothing)
         CHECK_EQ(room, 0);
         CHECK_EQ(pipc_batch_finish(&b), 0);
     }
-    const size_t lengths[] = {SIZE_MAX,
-                              SIZE_MAX - 7,
-                              SIZE_MAX - 16,
-                              UINT32_MAX,
-                              UINT32_MAX - 7,
-                              (size_t)UINT64_C(0x100000000),
-                              (size_t)UINT64_C(0x100000001),
-                              SIZE_MAX / 2};
+    const uint64_t lengths[] = {
+        SIZE_MAX,       SIZE_MAX - 7,          SIZE_MAX - 16,         UINT32_MAX,
+        UINT32_MAX - 7, UINT64_C(0x100000000), UINT64_C(0x100000001), SIZE_MAX / 2};
     for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        const size_t len = (size_t)lengths[i];
         pipc_batch_begin(&b, buf, sizeof(buf), 1);
-        CHECK_RESULT(pipc_batch_add(&b, buf, lengths[i]), PIPC_ERR_OVERFLOW);
+        if (len == lengths[i]) /* others are none where size_t has 32 bits */
+            CHECK_RESULT(pipc_batch_add(&b, buf, len), PIPC_ERR_OVERFLOW);
         CHECK_EQ(b.count, 0);
     }
 }
@@ -314,7 +311,9 @@ TEST(wire_batch, an_item_above_the_range_of_its_length_is_refused_whatever_the_r
     unsigned char buf[16];
     struct pipc_batch_builder b;
     pipc_batch_begin(&b, buf, SIZE_MAX / 2, 1);
+#if SIZE_MAX > UINT32_MAX
     CHECK_RESULT(pipc_batch_add(&b, buf, (size_t)UINT32_MAX + 1), PIPC_ERR_OVERFLOW);
+#endif
     b.pos = (uint64_t)UINT32_MAX + 1;
     CHECK_RESULT(pipc_batch_add(&b, "x", 1), PIPC_ERR_OVERFLOW);
 }

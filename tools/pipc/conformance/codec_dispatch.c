@@ -132,6 +132,14 @@ static void request_run(struct kit *kit)
     codec_each(open_with_requests(kit), judge_requests);
 }
 
+/* A sample that the user gave may be so large that no response to it fits the room, which is to be
+ * seen before the callback runs. */
+static bool no_room(const struct sample *sample, const struct shot *shot)
+{
+    return !sample->source && shot->result == PIPC_ERR_OVERFLOW &&
+           shot->done.stage == PIPC_STAGE_SPACE && shot->calls.count == 0;
+}
+
 /* ---- callbacks that fail ---- */
 
 static void expect_failed(const struct shot *shot, const char *origin, const char *why)
@@ -152,6 +160,8 @@ static void judge_failing(struct codec *codec, enum direction direction,
     if (direction != REQUEST)
         return;
     shoot_answer(codec, at, sample->len, 0, 4, codec->output.size, &shot);
+    if (no_room(sample, &shot))
+        return;
     KIT_CHECK_MSG(shot.calls.count == 1, "%s: the callback has run %u times, expected 1",
                   sample->origin, shot.calls.count);
     expect_failed(&shot, sample->origin, "a callback that fails");
@@ -192,18 +202,23 @@ static void judge_answered(struct codec *codec, enum direction direction,
                            const struct sample *sample)
 {
     const unsigned char *const at = area_put_last(&codec->input, sample->bytes, sample->len);
+    const size_t room = codec->output.size;
     struct shot first, again;
 
     if (direction != REQUEST)
         return;
-    shoot_answer(codec, at, sample->len, 1, 4, 4096, &first);
+    shoot_answer(codec, at, sample->len, 1, 4, room, &first);
+    if (no_room(sample, &first))
+        return;
     KIT_CHECK_MSG(first.calls.count == 1, "%s: the callback has run %u times, expected 1",
                   sample->origin, first.calls.count);
-    if (!is_done(codec, &first, 4096, sample->origin))
+    if (!is_done(codec, &first, room, sample->origin))
         return;
     memcpy(codec->extra.write, first.response, first.done.response_len);
-    shoot_answer(codec, at, sample->len, 1, 4, 2048, &again);
-    KIT_CHECK_MSG(is_done(codec, &again, 2048, sample->origin) &&
+    shoot_answer(codec, at, sample->len, 1, 4, room / 2, &again);
+    if (no_room(sample, &again))
+        return;
+    KIT_CHECK_MSG(is_done(codec, &again, room / 2, sample->origin) &&
                       again.done.response_len == first.done.response_len &&
                       memcmp(again.response, codec->extra.write, first.done.response_len) == 0,
                   "%s: the same answer has other bytes in other room", sample->origin);
@@ -269,6 +284,8 @@ static size_t judge_in_batch(struct codec *codec, const struct sample *s, size_t
     struct shot shot, alone;
 
     shoot_answer(codec, s->bytes, s->len, 1, 1, left, &shot);
+    if (no_room(s, &shot))
+        return 0;
     if (!is_done(codec, &shot, left, s->origin))
         return 0;
     memcpy(codec->extra.write, shot.response, shot.done.response_len);
