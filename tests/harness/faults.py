@@ -89,19 +89,19 @@ def left_out_of_valgrind(root):
         return dict(line.strip().split(': ', 1) for line in f if line.strip() and not line.startswith('#'))
 
 
-def under_valgrind(run, program, cases, left_out):
-    """One unit program: every case that is not left out passes, and Valgrind has nothing to say."""
-    name = os.path.basename(program)[5:]
+def run_by(command, run, name, program, cases, left_out, seconds):
+    """One unit program, run by a slow command ("{place}" in it is the folder of reports): every case that is not left out passes,
+    and nothing is reported."""
     begin, place = time.monotonic(), tempfile.mkdtemp(dir=run.tmp)
     env = {**run.env, 'PIPC_TEST_SCALE': '200', 'PIPC_TEST_SLOW': '40'}
     chosen = [case for case in cases if case not in left_out]
-    status, output = suites.execute([*VALGRIND, f'--log-file={place}/report.%p', program, *chosen], env, VALGRIND_SECONDS, cwd=place)
+    status, output = suites.execute([*(word.replace('{place}', place) for word in command), program, *chosen], env, seconds, cwd=place)
     passed, failed, skipped, reasons = suites.counts_of(output, status)
     found = suites.reports_in(place)
     if found and not failed:
         failed = 1
     out = [left_out[case] for case in cases if case in left_out]
-    run.report.add(f'valgrind/{name}', passed, failed, skipped + len(out), time.monotonic() - begin, output + found, reasons + out)
+    run.report.add(name, passed, failed, skipped + len(out), time.monotonic() - begin, output + found, reasons + out)
     shutil.rmtree(place, ignore_errors=True)
 
 
@@ -157,7 +157,7 @@ def valgrind(run):
         if name in left_out:
             run.report.add(f'valgrind/{name}', 0, 0, len(cases), 0, '', [left_out[name]])
         else:
-            under_valgrind(run, program, cases, left_out)
+            run_by((*VALGRIND, '--log-file={place}/report.%p'), run, f'valgrind/{name}', program, cases, left_out, VALGRIND_SECONDS)
     run.each(one, names)
 
 
