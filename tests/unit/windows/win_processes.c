@@ -6,6 +6,7 @@
  * The other process is this program anew: PIPC_TEST_ROLE says what it does, in place of its tests.
  * It tells that it has come to its stage by an event.
  */
+#include "tools/pipc/conformance/windows/begin.h"
 #include "windows/win_service.h"
 
 /* How soon the end of the other side is noticed: slices of 100 ms (docs/level2-typed-api.md), from
@@ -147,8 +148,9 @@ struct other {
 /* Starts it and waits until it has come to its stage. */
 static void start(struct other *other, const char *who, uint32_t plane, enum stage stage)
 {
-    STARTUPINFOA startup = {.cb = sizeof(startup)};
-    char self[MAX_PATH], role[400], name[100];
+    STARTUPINFOW startup = {.cb = sizeof(startup)};
+    wchar_t self[MAX_PATH];
+    char role[400], name[100];
 
     (void)snprintf(name, sizeof(name), "Local\\pipc-test-%lu-%p", GetCurrentProcessId(),
                    (void *)other);
@@ -161,8 +163,9 @@ static void start(struct other *other, const char *who, uint32_t plane, enum sta
                    test_dir());
     CHECK(SetEnvironmentVariableA("PIPC_TEST_ROLE", role));
     CHECK(SetEnvironmentVariableA("PIPC_TEST_PIPE", np_pipe_name("increment")));
-    GetModuleFileNameA(NULL, self, sizeof(self));
-    CHECK(CreateProcessA(self, NULL, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &other->process));
+    GetModuleFileNameW(NULL, self, MAX_PATH);
+    CHECK_MSG(begin_process(self, NULL, FALSE, 0, &startup, &other->process),
+              "no other process: error %lu", (unsigned long)GetLastError());
     CHECK(SetEnvironmentVariableA("PIPC_TEST_ROLE", NULL));
     const HANDLE set[2] = {other->reached, other->process.hProcess};
     CHECK(WaitForMultipleObjects(2, set, FALSE, 30000 * test_slow()) == WAIT_OBJECT_0);

@@ -4,31 +4,27 @@
  */
 #include "../test_system.h"
 #include "test.h"
+#include "tools/pipc/conformance/windows/begin.h"
 
-#include <windows.h>
+#include <wchar.h>
 
 int test_system_run(void (*body)(const void *arg), const void *arg, const char *name,
                     unsigned limit_ms)
 {
-    STARTUPINFOA start = {.cb = sizeof(start)};
+    STARTUPINFOW start = {.cb = sizeof(start)};
     PROCESS_INFORMATION child;
-    char self[MAX_PATH], command[MAX_PATH + 300];
+    wchar_t self[MAX_PATH], command[MAX_PATH + 300];
     DWORD status = 0;
 
     (void)body;
     (void)arg;
     SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
-    GetModuleFileNameA(NULL, self, sizeof(self));
-    snprintf(command, sizeof(command), "\"%s\" --here %s", self, name);
-    for (int tries = 1;
-         !CreateProcessA(self, command, NULL, NULL, TRUE, 0, NULL, NULL, &start, &child); tries++) {
-        const DWORD error = GetLastError();
-        /* A busy Wine was seen to lose a process that it begins. */
-        if (error != ERROR_INTERNAL_ERROR || tries == 4) {
-            fprintf(stderr, "%s: error %lu\n", command, (unsigned long)error);
-            exit(1);
-        }
-        Sleep(100);
+    GetModuleFileNameW(NULL, self, MAX_PATH);
+    (void)swprintf(command, sizeof(command) / sizeof(command[0]), L"\"%ls\" --here %hs", self,
+                   name);
+    if (!begin_process(self, command, TRUE, 0, &start, &child)) {
+        fprintf(stderr, "%s: no process: error %lu\n", name, (unsigned long)GetLastError());
+        exit(1);
     }
     const bool late = WaitForSingleObject(child.hProcess, limit_ms) == WAIT_TIMEOUT;
     if (late) {

@@ -3,14 +3,12 @@
  * A case's process and its directory, on Windows: this program anew, in a job that ends with it.
  */
 #include "../kit.h"
+#include "begin.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <windows.h>
-
-#define CREATE_TRIES    5u
-#define CREATE_PAUSE_MS 100u
 
 bool kit_dir_make(const char *parent, char *ret_path, size_t len)
 {
@@ -98,22 +96,6 @@ static void line_make(char *const *argv, wchar_t *line, size_t room)
     }
 }
 
-/* Wine's server now and then fails to answer in time that a process has begun, with an internal
- * error: that is no outcome of the case. CreateProcessW may write to `line`. */
-static BOOL process_create(const wchar_t *self, wchar_t *line, STARTUPINFOW *info,
-                           PROCESS_INFORMATION *ret_child)
-{
-    for (unsigned try = 0; try < CREATE_TRIES; try++) {
-        if (CreateProcessW(self, line, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL, NULL, info,
-                           ret_child))
-            return TRUE;
-        if (GetLastError() != ERROR_INTERNAL_ERROR)
-            return FALSE;
-        Sleep(CREATE_PAUSE_MS);
-    }
-    return FALSE;
-}
-
 /* ---- the process ---- */
 
 struct running {
@@ -139,7 +121,7 @@ static bool start(char *const *argv, struct running *r)
     line_make(argv, line, 32768);
     GetModuleFileNameW(NULL, self, MAX_PATH);
     SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
-    const BOOL started = process_create(self, line, &info, &child);
+    const BOOL started = begin_process(self, line, TRUE, CREATE_SUSPENDED, &info, &child);
     CloseHandle(in);
     if (!started) {
         CloseHandle(r->out);

@@ -8,6 +8,7 @@
  * made, which an environment variable names.
  */
 #include "../system.h"
+#include "begin.h"
 
 #include <fcntl.h>
 #include <io.h>
@@ -202,10 +203,10 @@ kit_process kit_fork(void (*run)(void *arg), void *arg)
     }
     pipes_name();
     snwprintf(command, sizeof(command) / sizeof(command[0]), L"%ls", GetCommandLineW());
-    const BOOL started =
-        CreateProcessW(NULL, command, NULL, NULL, TRUE, 0, NULL, NULL, &start, &child);
+    const BOOL started = begin_process(NULL, command, TRUE, 0, &start, &child);
+    const DWORD error = GetLastError();
     SetEnvironmentVariableA(PIPES, NULL);
-    KIT_CHECK_MSG(started, "no other process: error %lu", (unsigned long)GetLastError());
+    KIT_CHECK_MSG(started, "no other process: error %lu", (unsigned long)error);
     for (unsigned i = 0; i < 2 * pipe_count; i++)
         CloseHandle(pipe_handles[i]);
     CloseHandle(child.hThread);
