@@ -132,6 +132,21 @@ static enum pipci_class send_request(struct pipc_client *client,
     return class_of(result);
 }
 
+/* What an answer's status says, in words; LIMIT_EXCEEDED has a sentence of its own. */
+static const char *refusal_of(uint16_t status)
+{
+    switch (status) {
+    case PIPC_STATUS_BAD_ENVELOPE:
+        return "it could not read the request";
+    case PIPC_STATUS_UNSUPPORTED:
+        return "the method is not served there";
+    case PIPC_STATUS_INTERNAL_ERROR:
+        return "it failed itself";
+    default:
+        return "an unknown reason";
+    }
+}
+
 /* Checks 2 to 4 of 5.4. */
 static enum pipci_class check_response(struct pipc_client *client,
                                        const struct pipci_request *request, uint64_t id,
@@ -157,8 +172,8 @@ static enum pipci_class check_response(struct pipc_client *client,
     }
     if (response->transport_status != PIPC_STATUS_OK) {
         (void)fail(client, PIPCI_CLASS_ORDINARY, PIPC_ERR_BAD_LAYOUT,
-                   "service '%s': the server answered with status %u", client->service,
-                   (unsigned)response->transport_status);
+                   "service '%s': the server refused the call: %s (status %u)", client->service,
+                   refusal_of(response->transport_status), (unsigned)response->transport_status);
         client->failure.peer_status = response->transport_status;
         return PIPCI_CLASS_ORDINARY;
     }

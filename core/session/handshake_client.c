@@ -85,21 +85,29 @@ static pipc_result send_hello(struct attempt *a, struct pipc_error *err)
 
 static pipc_result rejected(const struct attempt *a, struct pipc_error *err, uint32_t status)
 {
-    static const pipc_result results[] = {
-        [PIPC_STATUS_BAD_ENVELOPE] = PIPC_ERR_HANDSHAKE,
-        [PIPC_STATUS_AUTH_FAILED] = PIPC_ERR_AUTH_FAILED,
-        [PIPC_STATUS_INCOMPATIBLE] = PIPC_ERR_INCOMPATIBLE,
-        [PIPC_STATUS_UNSUPPORTED] = PIPC_ERR_NO_PROFILE,
-        [PIPC_STATUS_LIMIT_EXCEEDED] = PIPC_ERR_LIMIT_EXCEEDED,
+    static const struct refusal {
+        pipc_result result;
+        const char *why;
+    } refusals[] = {
+        [PIPC_STATUS_BAD_ENVELOPE] = {PIPC_ERR_HANDSHAKE, "it could not read the proposal"},
+        [PIPC_STATUS_AUTH_FAILED] = {PIPC_ERR_AUTH_FAILED, "the token does not match"},
+        [PIPC_STATUS_INCOMPATIBLE] = {PIPC_ERR_INCOMPATIBLE,
+                                      "another version, or an unusable packet size"},
+        [PIPC_STATUS_UNSUPPORTED] = {PIPC_ERR_NO_PROFILE, "no profile in common"},
+        [PIPC_STATUS_LIMIT_EXCEEDED] = {PIPC_ERR_LIMIT_EXCEEDED,
+                                        "the proposed sizes are above its limits"},
+        [PIPC_STATUS_INTERNAL_ERROR] = {PIPC_ERR_HANDSHAKE, "it is full, or failed itself"},
     };
-    const pipc_result result =
-        status < PIPCI_COUNT(results) ? results[status] : (pipc_result)PIPC_ERR_HANDSHAKE;
+    static const struct refusal unknown = {PIPC_ERR_HANDSHAKE, "an unknown reason"};
+    const struct refusal *const refusal =
+        status < PIPCI_COUNT(refusals) && refusals[status].why ? &refusals[status] : &unknown;
 
-    (void)pipci_fail(err, result, 0, "service %s in %s: the server refused with status %u",
-                     a->endpoint.service, a->endpoint.run_dir, status);
+    (void)pipci_fail(err, refusal->result, 0,
+                     "service %s in %s: the server refused: %s (status %u)", a->endpoint.service,
+                     a->endpoint.run_dir, refusal->why, status);
     if (err && err->size >= offsetof(struct pipc_error, text))
         err->peer_status = status;
-    return result;
+    return refusal->result;
 }
 
 /* Rows 2 to 5. */

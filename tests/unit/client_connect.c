@@ -295,6 +295,7 @@ TEST(client_life, status_after_a_refusal_names_cause_and_object)
     CHECK_RESULT(status.last_call.result, PIPC_ERR_BAD_LAYOUT);
     CHECK_EQ(status.last_call.peer_status, PIPC_STATUS_UNSUPPORTED);
     CHECK_HAS(status.last_call.text, SCRIPT_SERVICE);
+    CHECK_HAS(status.last_call.text, "not served there (status 4)");
     /* the last failed attempt stays readable after a success */
     CHECK_RESULT(status.last_attempt.result, PIPC_ERR_HANDSHAKE);
     scene_end(context, client, script);

@@ -368,7 +368,7 @@ TEST(client_lookup_hostile, failing_provider_is_asked_twice_and_the_call_fails)
     CHECK_EQ(s.provider->calls, 2);
     CHECK_EQ(script_status(s.client).call_count, 0);
     CHECK_EQ(s.err.peer_status, PIPC_STATUS_INTERNAL_ERROR);
-    lookup_check_failed(&s, result, PIPC_ERR_BAD_LAYOUT, "the server answered with status 6",
+    lookup_check_failed(&s, result, PIPC_ERR_BAD_LAYOUT, "it failed itself (status 6)",
                         PIPC_CLIENT_BROKEN);
     lookup_close(&s);
     free(words);

@@ -332,7 +332,7 @@ TEST(session_ack, code_hello_is_protocol_even_with_a_status)
 
 /* ---- row 5 ---- */
 
-static void expect_status(uint16_t status, pipc_result result)
+static void expect_status(uint16_t status, pipc_result result, const char *why)
 {
     struct answer a;
 
@@ -340,6 +340,7 @@ static void expect_status(uint16_t status, pipc_result result)
     put16(&a, 14, status);
     expect(&a, result);
     CHECK_EQ(a.err.peer_status, status);
+    CHECK_HAS(a.err.text, why);
     /* The rest does not matter: the header alone is a rejection too. */
     start(&a);
     put16(&a, 14, status);
@@ -350,38 +351,38 @@ static void expect_status(uint16_t status, pipc_result result)
 
 TEST(session_ack, status_bad_envelope_is_handshake)
 {
-    expect_status(PIPC_STATUS_BAD_ENVELOPE, PIPC_ERR_HANDSHAKE);
+    expect_status(PIPC_STATUS_BAD_ENVELOPE, PIPC_ERR_HANDSHAKE, "could not read the proposal");
 }
 
 TEST(session_ack, status_auth_failed_is_auth_failed)
 {
-    expect_status(PIPC_STATUS_AUTH_FAILED, PIPC_ERR_AUTH_FAILED);
+    expect_status(PIPC_STATUS_AUTH_FAILED, PIPC_ERR_AUTH_FAILED, "the token does not match");
 }
 
 TEST(session_ack, status_incompatible_is_incompatible)
 {
-    expect_status(PIPC_STATUS_INCOMPATIBLE, PIPC_ERR_INCOMPATIBLE);
+    expect_status(PIPC_STATUS_INCOMPATIBLE, PIPC_ERR_INCOMPATIBLE, "another version");
 }
 
 TEST(session_ack, status_unsupported_is_no_profile)
 {
-    expect_status(PIPC_STATUS_UNSUPPORTED, PIPC_ERR_NO_PROFILE);
+    expect_status(PIPC_STATUS_UNSUPPORTED, PIPC_ERR_NO_PROFILE, "no profile in common");
 }
 
 TEST(session_ack, status_limit_exceeded_is_limit_exceeded)
 {
-    expect_status(PIPC_STATUS_LIMIT_EXCEEDED, PIPC_ERR_LIMIT_EXCEEDED);
+    expect_status(PIPC_STATUS_LIMIT_EXCEEDED, PIPC_ERR_LIMIT_EXCEEDED, "above its limits");
 }
 
 TEST(session_ack, status_internal_error_is_handshake)
 {
-    expect_status(PIPC_STATUS_INTERNAL_ERROR, PIPC_ERR_HANDSHAKE);
+    expect_status(PIPC_STATUS_INTERNAL_ERROR, PIPC_ERR_HANDSHAKE, "it is full");
 }
 
 TEST(session_ack, statuses_7_and_65535_are_handshake)
 {
-    expect_status(7, PIPC_ERR_HANDSHAKE);
-    expect_status(65535, PIPC_ERR_HANDSHAKE);
+    expect_status(7, PIPC_ERR_HANDSHAKE, "an unknown reason (status 7)");
+    expect_status(65535, PIPC_ERR_HANDSHAKE, "an unknown reason (status 65535)");
 }
 
 /* ---- rows 6 to 10 ---- */
