@@ -120,15 +120,17 @@ static inline bool is_usual(const struct pipc_session *s, const struct pipc_mess
 
 /* ---- packets, row 7 ---- */
 
+/* A request says nothing about its fate: the status is that of a response, and 0 in requests. */
 static inline void encode_head(const struct pipc_message *m, uint8_t *head)
 {
+    const uint16_t status = m->kind == PIPC_KIND_REQUEST ? PIPC_STATUS_OK : m->transport_status;
     const struct pipc_header header = {.magic = PIPC_MAGIC,
                                        .version = PIPC_WIRE_VERSION,
                                        .header_len = PIPC_HEADER_LEN,
                                        .kind = m->kind,
                                        .flags = m->flags,
                                        .code = m->code,
-                                       .transport_status = m->transport_status,
+                                       .transport_status = status,
                                        .payload_len = (uint32_t)m->payload_len,
                                        .item_count = m->item_count,
                                        .message_id = m->message_id};

@@ -315,6 +315,20 @@ TEST(session_send, header_is_filled_in_and_the_payload_follows)
     done(&s);
 }
 
+TEST(session_send, request_leaves_with_status_0_whatever_the_caller_gives)
+{
+    struct side s;
+    struct pipc_message m = session_request(1, "abc", 3);
+    uint8_t packet[64];
+
+    client(&s, 65536);
+    m.transport_status = PIPC_STATUS_INTERNAL_ERROR;
+    CHECK_OK(session_send(s.session, &m));
+    CHECK_EQ(session_raw_receive(s.raw, packet, sizeof(packet), 0), 35);
+    CHECK_EQ(packet[14] | packet[15] << 8, PIPC_STATUS_OK);
+    done(&s);
+}
+
 TEST(session_send, message_of_300_bytes_at_128_is_the_four_packets_of_the_example)
 {
     static const uint8_t first[32] = {0x4b, 0x48, 0x43, 0x4e, 1, 0,    0,    0, 7, 0, 0,

@@ -144,7 +144,7 @@ struct pipc_message {
     uint16_t kind; /* PIPC_KIND_REQUEST (client sends), PIPC_KIND_RESPONSE (server sends) */
     uint16_t flags;
     uint16_t code;
-    uint16_t transport_status;
+    uint16_t transport_status; /* of a response; requests are sent with 0 */
     uint32_t item_count;
     uint64_t message_id;
     const void
