@@ -296,7 +296,7 @@ pipc_result pipci_session_send_at_once(struct pipc_session *session,
     static const struct pipc_wait over = {
         .size = sizeof(over), .deadline_ns = 0, .abort = PIPC_NO_HANDLE};
 
-    if (message->payload_len > session->out_packet)
+    if (message->payload_len > session->out_packet && session->state != PIPC_SESSION_BROKEN)
         return PIPC_ERR_TIMEOUT;
     return send_any(session, message, &over, err);
 }

@@ -96,6 +96,24 @@ TEST(session_send, broken_session_is_broken_and_touches_nothing)
     done(&s);
 }
 
+TEST(session_send, broken_session_is_broken_for_a_message_of_several_packets_with_a_deadline)
+{
+    struct side s;
+    const struct pipc_message m = session_request(1, payload, 500);
+    struct pipc_message got;
+    struct pipc_error err = PIPC_ERROR_INIT;
+
+    client(&s, 128);
+    close(s.raw);
+    s.raw = -1;
+    CHECK_RESULT(session_receive(s.session, &got), PIPC_ERR_DISCONNECTED);
+    CHECK_RESULT(pipc_session_send(s.session, &m, TEST_LONG, PIPC_NO_HANDLE, &err),
+                 PIPC_ERR_BROKEN);
+    CHECK_RESULT(err.result, PIPC_ERR_BROKEN);
+    CHECK_HAS(err.text, "the other side closed");
+    done(&s);
+}
+
 TEST(session_send, missing_session_or_message_is_bad_parameter)
 {
     struct side s;
