@@ -91,8 +91,8 @@ static pipc_result over_limit(struct pipc_session *s, struct pipc_message *ret_m
     return PIPC_ERR_LIMIT_EXCEEDED;
 }
 
-static pipc_result check_limits(struct pipc_session *s, struct pipc_message *ret_message,
-                                struct pipc_error *err)
+static pipc_result check_limits(struct pipc_session *s, const struct pipc_received *got,
+                                struct pipc_message *ret_message, struct pipc_error *err)
 {
     const struct pipc_header *const h = &s->in.header;
 
@@ -100,6 +100,9 @@ static pipc_result check_limits(struct pipc_session *s, struct pipc_message *ret
         return over_limit(s, ret_message, err, "bytes", h->payload_len, s->in_bytes);
     if (h->payload_len > PIPC_PAYLOAD_LEN_MAX)
         return over_limit(s, ret_message, err, "bytes", h->payload_len, PIPC_PAYLOAD_LEN_MAX);
+    /* Nothing else of a published message is judged when it is longer than the limit lets it be. */
+    if (s->whole && (got->flags & PIPC_RECEIVED_CUT))
+        return violation(s, err, "published length and payload_len differ");
     if (h->item_count > s->in_items)
         return over_limit(s, ret_message, err, "items", h->item_count, s->in_items);
     if (s->role == PIPC_ROLE_CLIENT && !pipci_inflight_has(&s->ids, h->message_id))
@@ -149,7 +152,7 @@ PIPCI_COLD static pipc_result judge(struct pipc_session *s, const uint8_t *head,
     pipc_result result = check_head(s, head, got->len, err);
 
     if (result == PIPC_OK)
-        result = check_limits(s, ret_message, err);
+        result = check_limits(s, got, ret_message, err);
     if (result == PIPC_OK)
         result = check_length(s, got, err);
     if (result != PIPC_OK)

@@ -139,6 +139,21 @@ TEST(session_plane, request_above_the_limit_is_refused)
     done(&b);
 }
 
+/* What the buffer does not hold is judged by its payload_len alone: the rest of it is not there. */
+TEST(session_plane, message_above_the_buffer_that_declares_less_is_a_violation_first_of_all)
+{
+    struct pipc_header h = session_header(PIPC_KIND_REQUEST, 1, 100);
+    struct pipc_message got;
+    struct both b;
+
+    h.item_count = 9; /* above the limit too */
+    start(&b, "fast,mem", 1000, 0);
+    raw_publish(&b, &h, 32 + 1001);
+    CHECK_RESULT(session_receive(b.server, &got), PIPC_ERR_PROTOCOL);
+    CHECK_EQ(session_status(b.server).state, PIPC_SESSION_BROKEN);
+    done(&b);
+}
+
 TEST(session_plane, payload_built_in_place_is_committed)
 {
     struct pipc_message got;
