@@ -171,6 +171,25 @@ TEST(shm_ends, server_sets_the_mark_when_its_answer_is_100_ms_old)
     close_scene(&s);
 }
 
+TEST(shm_ends, server_that_never_blocks_sets_the_mark_when_its_answer_is_100_ms_old)
+{
+    struct pipc_received received;
+    uint8_t got[64];
+    struct scene s;
+
+    open_scene(&s);
+    request(&s, 1);
+    answer(&s, 2);
+    shm_must_get(&s.f, s.p.client, shm_message(2, 40), 40);
+    CHECK_RESULT(shm_get(&s.f, s.p.server, got, sizeof(got), SHM_NOW, &received), PIPC_ERR_TIMEOUT);
+    s.f.skew_ns = 100 * PIPC_NS_PER_MS;
+    CHECK_RESULT(shm_get(&s.f, s.p.server, got, sizeof(got), SHM_NOW, &received), PIPC_ERR_TIMEOUT);
+    shm_end(&s.f, &s.p.server);
+    CHECK(server_has_marked(&s, 1));
+    check_end(&s, s.p.client, TEST_LONG);
+    close_scene(&s);
+}
+
 TEST(shm_ends, server_with_an_unanswered_request_sets_the_mark_at_once)
 {
     struct scene s;

@@ -348,9 +348,13 @@ pipc_result shm_sleep_message(struct shm_channel *channel, const struct pipc_wai
     return sleep_message(&w, ret_seq);
 }
 
-/* Who never blocks learns of the end of the other side here, too. */
-static pipc_result look_once(const struct shm_channel *channel, uint64_t *ret_seq)
+/* Who never blocks learns of the end of the other side here, too, and how old its answer is. */
+static pipc_result look_once(struct shm_channel *channel, uint64_t *ret_seq)
 {
+    const struct pipc_host *const host = channel->instance->host;
+
+    if (channel->answer_is_fresh)
+        date_answer(channel, host->clock_ns(host));
     if (!shm_hung_up(&channel->carrier, channel->carrier_fd))
         return PIPC_ERR_TIMEOUT;
     return shm_arrived(channel, ret_seq) ? PIPC_OK : (pipc_result)PIPC_ERR_DISCONNECTED;
