@@ -131,7 +131,7 @@ static pipc_result check_head(const struct attempt *a, const uint8_t *packet, si
     return PIPC_OK;
 }
 
-/* Rows 6 to 10, and what this client can afford. */
+/* Rows 6 to 10. */
 static pipc_result check_ack(struct attempt *a, const uint8_t *packet, size_t len,
                              struct pipc_error *err)
 {
@@ -150,12 +150,6 @@ static pipc_result check_ack(struct attempt *a, const uint8_t *packet, size_t le
     if (!one || (one & (one - 1)) || !(one & a->hello.supported_profiles))
         return refuse(a, err, PIPC_ERR_PROTOCOL,
                       "HELLO_ACK selects something else than one of the proposed data planes");
-    if (a->settings.response_ceiling &&
-        ack->agreed_max_response_payload_bytes > a->settings.response_ceiling)
-        return pipci_fail(err, PIPC_ERR_LIMIT_EXCEEDED, 0,
-                          "service %s in %s: responses of up to %u bytes, this client takes %u",
-                          a->endpoint.service, a->endpoint.run_dir,
-                          ack->agreed_max_response_payload_bytes, a->settings.response_ceiling);
     return PIPC_OK;
 }
 
@@ -226,6 +220,21 @@ static pipc_result bring_up(struct attempt *a, struct pipc_upgrade_failure *ret_
     return PIPC_OK;
 }
 
+/* What this client can afford. It comes after the attach, though that is then for nothing: only
+ * who has attached can leave with an end mark, without which servers that do not look at the
+ * connection keep slot and region for good (level1-posix-shm.md 11.3). */
+static pipc_result afford(const struct attempt *a, struct pipc_error *err)
+{
+    const uint32_t agreed = a->ack.agreed_max_response_payload_bytes;
+
+    if (!a->settings.response_ceiling || agreed <= a->settings.response_ceiling)
+        return PIPC_OK;
+    return pipci_fail(err, PIPC_ERR_LIMIT_EXCEEDED, 0,
+                      "service %s in %s: responses of up to %u bytes, this client takes %u",
+                      a->endpoint.service, a->endpoint.run_dir, agreed,
+                      a->settings.response_ceiling);
+}
+
 /* ---- the whole attempt ---- */
 
 static pipc_result prepare(struct attempt *a, struct pipc_context *context, const char *run_dir,
@@ -261,7 +270,7 @@ static pipc_result shake_hands(struct attempt *a, struct pipc_context *context,
         result = take_ack(a, err);
     if (result == PIPC_OK)
         result = bring_up(a, failure, err);
-    return result;
+    return result == PIPC_OK ? afford(a, err) : result;
 }
 
 pipc_result pipci_connect_wait(struct pipc_context *context, const char *run_dir,

@@ -100,6 +100,19 @@ def test_a_hundred_clients_one_after_the_other_find_a_slot(case):
         assert os.listdir(case.run_dir) == [], preset
 
 
+def test_sessions_refused_for_the_size_of_their_responses_cost_no_slot(case):
+    """The same servers: who leaves at once, because it cannot afford what was agreed, leaves with the end mark too."""
+    for preset in PRESETS[2:]:
+        server = case.partner_serve('increment', case.run_dir, 'svc', *preset)
+        for n in range(12):
+            done = case.pipc('call', 'increment', n, '--service', 'svc', '--json', '--response-ceiling-bytes', 100)
+            assert done.json()['error'] in ('limit_exceeded', 'not_ready'), f'{preset} client {n}: {done}'
+        done = case.pipc('call', 'increment', 1, '--service', 'svc', '--json', '--timeout', 3000)
+        assert done.code == 0 and done.json() == {'value': 2}, f'{preset} {done}'
+        gone_within(case, 200, 'the regions of the refused')
+        assert case.stop(server) == 0
+
+
 def test_clients_without_manners_cost_our_server_no_slot(case):
     """Existing clients set no end mark; ours is told by the socket."""
     server = case.serve('increment', '--service', 'svc', '--max-sessions', 2)

@@ -217,14 +217,28 @@ TEST(session_choice, callers_deadline_during_attach_withdraws_nothing)
     session_rig_close(&rig);
 }
 
-TEST(session_choice, success_and_response_ceiling_come_before_attach)
+/* Only a channel that was attached can leave with an end mark. */
+TEST(session_choice, response_ceiling_is_judged_after_the_attach_and_withdraws_nothing)
 {
+    struct pipc_upgrade_failure failure = {.size = sizeof(failure)};
     struct pipc_session_settings settings = session_settings();
-    struct pipc_upgrade_failure failure;
-    struct pipc_hello hello;
+    struct pipc_session *client = NULL;
+    struct session_rig rig;
+    pthread_t thread;
+    void *server;
 
     session_control_reset();
     settings.response_ceiling_bytes = 1023;
-    CHECK_RESULT(answered("fast,mem", &settings, 4, &failure, &hello), PIPC_ERR_LIMIT_EXCEEDED);
-    CHECK_EQ(session_control.attaches, 0);
+    session_rig_open(&rig, "fast,mem", NULL);
+    CHECK(pthread_create(&thread, NULL, accept_one, rig.listener) == 0);
+    CHECK_RESULT(pipc_connect(rig.context, RIG_DIR, RIG_SERVICE, &settings, TEST_LONG,
+                              PIPC_NO_HANDLE, &client, &failure, NULL),
+                 PIPC_ERR_LIMIT_EXCEEDED);
+    pthread_join(thread, &server);
+    CHECK_EQ(session_control.attaches, 1);
+    CHECK_EQ(failure.bits, 0);
+    CHECK(!client);
+    pipc_session_close(server);
+    CHECK_EQ(session_control.channels, session_control.closes);
+    session_rig_close(&rig);
 }
