@@ -221,8 +221,8 @@ static pipc_result bring_up(struct attempt *a, struct pipc_upgrade_failure *ret_
 }
 
 /* What this client can afford. It comes after the attach, though that is then for nothing: only
- * who has attached can leave with an end mark, without which servers that do not look at the
- * connection keep slot and region for good (level1-posix-shm.md 11.3). */
+ * who has attached can tell over the data plane that it leaves, and existing servers that do not
+ * look at the connection keep its slot for good otherwise (level2-typed-api.md 12). */
 static pipc_result afford(const struct attempt *a, struct pipc_error *err)
 {
     const uint32_t agreed = a->ack.agreed_max_response_payload_bytes;
