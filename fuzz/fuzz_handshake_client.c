@@ -158,9 +158,12 @@ static struct expected judge(const uint8_t *packet, uint32_t len)
     const uint32_t bit = le(ack + 12, 4);
     if (!bit || (bit & (bit - 1)) || !(bit & proposal()))
         return say(PIPC_ERR_PROTOCOL);
-    if (settings.response_ceiling_bytes && le(ack + 24, 4) > settings.response_ceiling_bytes)
+    const struct expected e = bit == PIPC_PROFILE_BASELINE ? say(PIPC_OK) : attach(bit);
+    /* Who cannot afford the responses leaves over the data plane, so that comes last. */
+    if (e.result == PIPC_OK && settings.response_ceiling_bytes &&
+        le(ack + 24, 4) > settings.response_ceiling_bytes)
         return say(PIPC_ERR_LIMIT_EXCEEDED);
-    return bit == PIPC_PROFILE_BASELINE ? say(PIPC_OK) : attach(bit);
+    return e;
 }
 
 /* ---- comparing ---- */
