@@ -11,7 +11,7 @@
 #define BEGIN_PAUSE_MS 100u
 
 /* CreateProcessW(self, line, NULL, NULL, inherit, flags, NULL, NULL, info, ret_child), begun again
- * when Wine loses the process before it has begun: about once in 3,000 times where processes are
+ * when Wine loses the process before it has begun: about once in 6,000 times where processes are
  * ended by TerminateProcess meanwhile, and not at the second try. That is no outcome of a test. The
  * call may write to `line`. */
 static inline BOOL begin_process(const wchar_t *self, wchar_t *line, BOOL inherit, DWORD flags,
