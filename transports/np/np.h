@@ -105,6 +105,7 @@ struct np_channel {
     uint32_t interrupted; /* atomic; set by any thread */
     bool watched;         /* the read's event was handed out: a read is always under way */
     bool ended;           /* the end of the stream was told; nothing after it is read */
+    bool starved;         /* a send found no room: the event tells of it, once there is some */
     bool unread;          /* server: the client has sent nothing since the last packet to it */
     uint64_t written_ns;  /* server: when that was written */
     struct np_reader read;
@@ -222,8 +223,10 @@ enum np_state np_read_look(struct np_channel *channel);
 void np_read_taken(struct np_channel *channel);
 /* Ends it; what it has read is dropped. */
 void np_read_stop(struct np_channel *channel);
-/* The event tells of the read again, after something else used it. */
+/* The event is as it should be, after something else used it. */
 void np_read_settle(struct np_channel *channel);
+/* Whoever wanted room has come back: the event tells of the read alone again. */
+void np_read_fed(struct np_channel *channel);
 /* Sets the event if a packet or the end waits: something else that uses it, and is under way, has
  * reset it. */
 void np_read_tell(const struct np_channel *channel);

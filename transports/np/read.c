@@ -5,7 +5,8 @@
  *
  * Once its event has been handed out, a read is under way whenever no packet waits to be taken, and
  * the event is set exactly while one does, or the end; a write that was left behind uses the same
- * event and sets it, too. Never blocks. The channel's thread.
+ * event and sets it, too, and where a send found no room it stays set until the next try, whoever
+ * looked at that write meanwhile. Never blocks. The channel's thread.
  */
 #include "np.h"
 
@@ -24,6 +25,14 @@ static bool make_room(struct np_channel *channel, uint32_t room)
     return r->bytes != NULL;
 }
 
+/* Whether the write that was left behind is over, and someone has to be told. */
+static bool tells_of_room(const struct np_channel *channel)
+{
+    const struct np_op *const op = &channel->write.op;
+
+    return op->pending ? np_op_complete(op) : channel->starved;
+}
+
 static void start(struct np_channel *channel)
 {
     struct np_reader *const r = &channel->read;
@@ -34,8 +43,8 @@ static void start(struct np_channel *channel)
     r->code = np_op_started(channel->pipe, &r->op, returned, &r->len);
     r->state = r->code == ERROR_IO_PENDING ? NP_READ_PENDING : NP_READ_DONE;
     /* A start that fails leaves the event reset; one that is pending hides a write that ended. */
-    if (channel->watched && ((r->state == NP_READ_DONE && r->code != 0) ||
-                             (channel->write.op.pending && np_op_complete(&channel->write.op))))
+    if (channel->watched &&
+        ((r->state == NP_READ_DONE && r->code != 0) || tells_of_room(channel)))
         (void)SetEvent(r->event);
 }
 
@@ -93,8 +102,17 @@ void np_read_settle(struct np_channel *channel)
     const struct np_reader *const r = &channel->read;
 
     (void)ResetEvent(r->event);
-    if (channel->ended || r->state != NP_READ_PENDING || np_op_complete(&r->op))
+    if (channel->ended || r->state != NP_READ_PENDING || np_op_complete(&r->op) ||
+        tells_of_room(channel))
         (void)SetEvent(r->event);
+}
+
+void np_read_fed(struct np_channel *channel)
+{
+    if (!channel->starved)
+        return;
+    channel->starved = false;
+    np_read_settle(channel);
 }
 
 void np_read_tell(const struct np_channel *channel)

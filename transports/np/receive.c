@@ -52,6 +52,7 @@ static pipc_result sleep_until(struct np_channel *channel, const struct pipc_wai
                                    .until_ns = PIPC_NEVER};
     pipc_result result;
 
+    np_read_fed(channel); /* who waits for a packet has nothing to send */
     do {
         result = np_sleep(&sleep);
         if (result == PIPC_OK && np_interrupted(channel))
@@ -134,6 +135,9 @@ static pipc_result receive(struct np_channel *channel, uint32_t room, const stru
     if (result == PIPC_OK && np_interrupted(channel))
         result = PIPC_ERR_ABORTED;
     if (result == PIPC_OK) {
+        /* Told by an earlier call; the write that ends under this one is told by the next. */
+        if (!channel->write.op.pending)
+            np_read_fed(channel);
         (void)np_write_look(channel);
         if (!np_read_begin(channel, room))
             return np_fail(channel->instance->host, err, PIPC_ERR_ALLOC, 0,

@@ -126,8 +126,11 @@ pipc_result np_send(void *channel, const struct pipc_piece *pieces, uint32_t cou
                        "%s: %u pieces do not make a packet", c->name.text, (unsigned)count);
     if (result == PIPC_OK && np_interrupted(c))
         result = PIPC_ERR_ABORTED;
-    if (result == PIPC_OK)
+    np_read_fed(c);
+    if (result == PIPC_OK) {
         result = wait_written(c, wait, &code);
+        c->starved = result == PIPC_ERR_TIMEOUT;
+    }
     if (result != PIPC_OK)
         return not_sent(c, err, result);
     if (code != 0)

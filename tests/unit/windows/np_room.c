@@ -146,7 +146,7 @@ TEST(np_room, a_packet_that_was_left_behind_goes_out_when_there_is_room_and_the_
     CHECK(!np_signalled(handle, 0));
     drain(&f, server, sent);
     CHECK(np_signalled(handle, TEST_LONG)); /* there is room */
-    CHECK_RESULT(np_get(&f, client, got, sizeof(got), NP_NOW, &received), PIPC_ERR_TIMEOUT);
+    CHECK_RESULT(np_get(&f, client, got, sizeof(got), 50, &received), PIPC_ERR_TIMEOUT);
     CHECK(!np_signalled(handle, 0));
     /* A packet that comes while one is left behind is told, and so is the room after it. */
     sent = fill(&f, client);
@@ -158,6 +158,37 @@ TEST(np_room, a_packet_that_was_left_behind_goes_out_when_there_is_room_and_the_
     CHECK(!np_signalled(handle, 0));
     CHECK_OK(np_put(&f, client, "after", 5, TEST_LONG));
     np_expect(&f, server, "after", 5);
+    np_end(&f, client);
+    np_end(&f, server);
+    np_fixture_close(&f);
+}
+
+/* A session tries to send and then to receive, and there may be room between the two. */
+TEST(np_room, room_that_a_receive_meets_first_is_told_until_the_next_try_and_no_longer)
+{
+    struct np_fixture f;
+    void *client, *server;
+    HANDLE handle;
+
+    np_fixture_open(&f);
+    np_pair(&f, &client, &server);
+    handle = np_handle(&f, client);
+    drain(&f, server, fill(&f, client));
+    CHECK_RESULT(np_get(&f, client, got, sizeof(got), NP_NOW, &received), PIPC_ERR_TIMEOUT);
+    CHECK(np_signalled(handle, 0));
+    CHECK_OK(np_put(&f, client, "more", 4, NP_NOW));
+    np_expect(&f, server, "more", 4);
+    CHECK_RESULT(np_get(&f, client, got, sizeof(got), NP_NOW, &received), PIPC_ERR_TIMEOUT);
+    CHECK(!np_signalled(handle, 0));
+    /* A packet taken meanwhile starts a read, which resets the event. */
+    CHECK_OK(np_put(&f, server, "packet", 6, TEST_LONG));
+    drain(&f, server, fill(&f, client));
+    CHECK_OK(np_get(&f, client, got, sizeof(got), NP_NOW, &received));
+    CHECK_EQ(received.len, 6);
+    CHECK(np_signalled(handle, 0));
+    /* Who comes back for a packet only has nothing to send. */
+    CHECK_RESULT(np_get(&f, client, got, sizeof(got), NP_NOW, &received), PIPC_ERR_TIMEOUT);
+    CHECK(!np_signalled(handle, 0));
     np_end(&f, client);
     np_end(&f, server);
     np_fixture_close(&f);

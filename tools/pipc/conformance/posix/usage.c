@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static unsigned count_entries(const char *path)
@@ -49,9 +50,15 @@ void kit_usage_take(const struct kit *kit, struct kit_usage *ret_usage)
 
 void kit_usage_same(const struct kit *kit, const struct kit_usage *before, const char *after_what)
 {
+    static const struct timespec step = {.tv_nsec = 10 * 1000 * 1000};
     struct kit_usage now;
 
     kit_usage_take(kit, &now);
+    /* The system wakes who joins a thread before it takes the thread off its list. */
+    for (int tries = 0; tries < 200 && now.threads != before->threads; tries++) {
+        (void)nanosleep(&step, NULL);
+        kit_usage_take(kit, &now);
+    }
     KIT_CHECK_MSG(now.descriptors == before->descriptors,
                   "%s: %u descriptors are open, %u before it", after_what, now.descriptors,
                   before->descriptors);
