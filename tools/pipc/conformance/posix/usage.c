@@ -50,7 +50,7 @@ void kit_usage_take(const struct kit *kit, struct kit_usage *ret_usage)
 
 void kit_usage_same(const struct kit *kit, const struct kit_usage *before, const char *after_what)
 {
-    static const struct timespec step = {.tv_nsec = 10 * 1000 * 1000};
+    static const struct timespec step = {.tv_nsec = 10000000};
     struct kit_usage now;
 
     kit_usage_take(kit, &now);
