@@ -58,6 +58,16 @@ def program(target):
     return os.path.join(BUILD, 'fuzz', 'fuzz_' + target)
 
 
+def build(names):
+    """Brings the programs of these targets up to date; what CMake says is shown only if it fails."""
+    steps = [] if os.path.isfile(os.path.join(BUILD, 'build.ninja')) else [['cmake', '--preset', 'fuzz-asan']]
+    steps.append(['cmake', '--build', BUILD, '--target', *('fuzz_' + name for name in names)])
+    for step in steps:
+        done = subprocess.run(step, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(f'{done.stdout}{" ".join(step)}: failed; tests/run --builds fuzz installs what it needs')
+
+
 def out_of(target):
     return os.path.join(BUILD, 'out', target)
 
