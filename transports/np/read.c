@@ -43,8 +43,7 @@ static void start(struct np_channel *channel)
     r->code = np_op_started(channel->pipe, &r->op, returned, &r->len);
     r->state = r->code == ERROR_IO_PENDING ? NP_READ_PENDING : NP_READ_DONE;
     /* A start that fails leaves the event reset; one that is pending hides a write that ended. */
-    if (channel->watched &&
-        ((r->state == NP_READ_DONE && r->code != 0) || tells_of_room(channel)))
+    if (channel->watched && ((r->state == NP_READ_DONE && r->code != 0) || tells_of_room(channel)))
         (void)SetEvent(r->event);
 }
 
