@@ -287,7 +287,7 @@ TEST(client_calls, connect_timeout_bounds_each_attempt_of_a_reconnect)
     static const struct script_conn plan = {.answer_count = 1, .answers = {{.what = SCRIPT_CLOSE}}};
     static const struct script_conn mute = {.hello = SCRIPT_MUTE};
     const struct pipc_client_config config = {.size = sizeof(config),
-                                              .connect_timeout_ms = 40 * test_slow()};
+                                              .connect_timeout_ms = 100 * test_slow()};
     struct scene s = scene_open(&plan, 1, &mute, &config);
     /* the attempts time out, the call does not: its error is that of the first attempt */
     CHECK_RESULT(scene_call(&s, 0), PIPC_ERR_DISCONNECTED);
