@@ -74,6 +74,19 @@ pipc_result pipci_outbox_flush(struct pipc_session *s, const struct pipc_wait *w
     return PIPC_OK;
 }
 
+pipc_result pipci_outbox_say_broken(struct pipc_session *s, const struct pipc_wait *wait,
+                                    struct pipc_error *err)
+{
+    pipc_result result = PIPC_OK;
+
+    if (s->out.pending && s->state == PIPC_SESSION_REFUSED) {
+        result = pipci_session_check_clocks(s, err);
+        if (result == PIPC_OK)
+            result = pipci_outbox_flush(s, wait, err);
+    }
+    return result == PIPC_OK ? pipci_session_say_broken(s, err) : result;
+}
+
 static pipc_result judge_abort(const struct pipci_poll *abort)
 {
     if (abort->got & PIPCI_POLL_INVALID)

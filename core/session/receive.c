@@ -291,7 +291,7 @@ static inline pipc_result receive_checked(struct pipc_session *session,
     poison(session);
     if (session->state != PIPC_SESSION_OPEN)
         return session->last_look ? last_look(session, ret_message, err)
-                                  : pipci_session_say_broken(session, err);
+                                  : pipci_outbox_say_broken(session, wait, err);
     if (session->in.kept || session->out.pending) {
         const pipc_result result = pipci_session_check_clocks(session, err);
         if (result != PIPC_OK)

@@ -69,8 +69,6 @@ static pipc_result check_refusal(const struct pipc_session *s, const struct pipc
 {
     pipc_result result;
 
-    if (s->answered)
-        return pipci_session_say_broken(s, err);
     result = check_arguments(s, m, err);
     if (result != PIPC_OK)
         return result;
@@ -247,8 +245,11 @@ static pipc_result prepare(struct pipc_session *s, const struct pipc_message *m,
 static pipc_result send_unusual(struct pipc_session *session, const struct pipc_message *message,
                                 const struct pipc_wait *wait, struct pipc_error *err)
 {
-    pipc_result result = check_send(session, message, err);
+    pipc_result result;
 
+    if (session->state == PIPC_SESSION_REFUSED && session->answered)
+        return pipci_outbox_say_broken(session, wait, err);
+    result = check_send(session, message, err);
     if (result != PIPC_OK)
         return result;
     result = prepare(session, message, wait, err);

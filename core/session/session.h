@@ -193,6 +193,10 @@ pipc_result pipci_outbox_keep(struct pipc_session *session, const struct pipc_ch
  * open; else broken. */
 pipc_result pipci_outbox_flush(struct pipc_session *session, const struct pipc_wait *wait,
                                struct pipc_error *err);
+/* What a refused or broken session says. A refused one lets out what is left of its answer before:
+ * results of a flush. */
+pipc_result pipci_outbox_say_broken(struct pipc_session *session, const struct pipc_wait *wait,
+                                    struct pipc_error *err);
 /* Takes one packet while something is kept: lets it out as room comes. Results as the channel's
  * receive, or broken. */
 pipc_result pipci_outbox_receive(struct pipc_session *session, const struct pipc_piece *pieces,

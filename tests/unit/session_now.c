@@ -561,6 +561,63 @@ TEST(session_now, room_after_the_time_of_the_rest_is_too_late)
     }
 }
 
+/* A request above the limit came, with the id 7; its answer may have a payload. */
+static void refuse(struct side *s)
+{
+    const struct pipc_header h = session_header(PIPC_KIND_REQUEST, 7, 20000);
+
+    session_raw_message(s->raw, &h, NULL, 0);
+    CHECK_RESULT(take(s, PIPC_NOW, 0), PIPC_ERR_LIMIT_EXCEEDED);
+    CHECK_EQ(state(s), PIPC_SESSION_REFUSED);
+}
+
+TEST(session_now, rest_of_the_answer_to_a_refused_request_goes_out_with_later_calls)
+{
+    uint8_t *const whole = malloc(BIG + PACKET);
+
+    CHECK(whole);
+    for (int form = 0; form < 2; form++) {
+        struct side s;
+        size_t have = 0;
+        pipc_result result = PIPC_ERR_TIMEOUT;
+        start(&s);
+        refuse(&s);
+        CHECK_OK(send_now(&s, 7, BIG));
+        while (have < BIG && result == PIPC_ERR_TIMEOUT) {
+            have = collect(&s, whole, have);
+            struct pollfd p = {.fd = (int)pipc_session_wait_handle(s.session), .events = POLLOUT};
+            CHECK(pipc_session_wants_room(s.session) == 0 || poll(&p, 1, TEST_LONG) == 1);
+            result = form ? send_now(&s, 7, 10) : take(&s, PIPC_NOW, 0);
+        }
+        CHECK_RESULT(result, PIPC_ERR_BROKEN); /* only close is left */
+        CHECK_EQ(pipc_session_wants_room(s.session), 0);
+        CHECK_EQ(collect(&s, whole, have), BIG);
+        CHECK(session_filled(whole, BIG));
+        done(&s);
+    }
+    free(whole);
+}
+
+TEST(session_now, rest_of_the_answer_to_a_refused_request_has_its_time)
+{
+    pipc_result (*const calls[])(struct side *) = {call_receive_now, call_receive, call_send_now,
+                                                   call_send};
+
+    for (size_t i = 0; i < 4; i++) {
+        struct side s;
+        start_with(&s, NULL, PACKET, 60);
+        refuse(&s);
+        CHECK_OK(send_now(&s, 7, BIG));
+        const uint64_t begin = test_now_ms();
+        while (calls[i](&s) == PIPC_ERR_TIMEOUT && state(&s) == PIPC_SESSION_REFUSED)
+            usleep(2000);
+        CHECK_EQ(state(&s), PIPC_SESSION_BROKEN);
+        CHECK_EQ(pipc_session_wants_room(s.session), 0);
+        CHECK(test_now_ms() - begin < test_limit(460));
+        done(&s);
+    }
+}
+
 TEST(session_now, close_with_a_rest_neither_blocks_nor_leaks)
 {
     struct side s;
