@@ -16,7 +16,8 @@ struct watch {
     bool stopped;
     struct pipci_poll *polls;
     uint32_t count;
-    bool blind; /* a handle is missing: connections and handshakes are looked at on a cadence */
+    bool blind; /* a handle is missing, or does not tell of what is waited for: connections and
+                   handshakes are looked at on a cadence */
     uint32_t listener;                          /* index in polls; 0: not watched */
     uint32_t slots[PIPC_SERVER_HANDSHAKES_MAX]; /* index in polls; 0: free */
 };
@@ -35,6 +36,13 @@ static uint32_t add_handle(struct watch *watch, pipc_handle handle)
     watch->blind = watch->blind || handle == PIPC_NO_HANDLE;
     watch->polls[watch->count] = (struct pipci_poll){.handle = handle, .want = PIPCI_POLL_READ};
     return watch->count++;
+}
+
+/* Its HELLO_ACK has found no room, the first packet of its connection: the system is short of
+ * buffers, and no handle tells when it is not any more. */
+static bool answers(const struct pipci_pending *pending)
+{
+    return pending->worker != NULL;
 }
 
 /* Lists the server's handles from `polls` on and brings `deadline_ns` forward to what it waits for.
@@ -61,6 +69,7 @@ static void watch_server(struct watch *watch, struct pipci_poll *polls, uint64_t
         if (!pending->handshake)
             continue;
         watch->slots[i] = add_handle(watch, pipc_handshake_wait_handle(pending->handshake));
+        watch->blind = watch->blind || answers(pending);
         *deadline_ns =
             pipci_deadline_min(*deadline_ns, pipc_handshake_deadline(pending->handshake));
     }
@@ -85,7 +94,7 @@ static pipc_result serve_watch(struct watch *watch, struct pipc_error *err)
     }
     for (uint32_t i = 0; i < PIPC_SERVER_HANDSHAKES_MAX; i++) {
         struct pipci_pending *pending = &server->pending[i];
-        if (watch->slots[i] && (is_ready(watch, watch->slots[i]) ||
+        if (watch->slots[i] && (is_ready(watch, watch->slots[i]) || answers(pending) ||
                                 pipci_deadline_passed(pipc_handshake_deadline(pending->handshake))))
             pipci_pending_advance(pending);
     }

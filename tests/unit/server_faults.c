@@ -311,6 +311,32 @@ TEST(server_transport, a_handshake_that_fails_late_gives_its_slot_back)
     server_end(&hosted);
 }
 
+/* No handle tells when the system has buffers again. */
+TEST(server_transport, a_hello_ack_that_finds_no_room_goes_out_a_little_later)
+{
+    struct pipc_server_config config = server_config();
+    struct hosted hosted;
+    uint8_t packet[PIPC_HANDSHAKE_BUF_LEN], buf[128];
+    struct pipc_hello hello = session_hello();
+    session_control_reset();
+    session_control.send.result = PIPC_ERR_TIMEOUT;
+    config.handshake_timeout_ms = 2 * TEST_LONG;
+    server_start(&hosted, server_context_with(&session_mem_module, "pipc", "transports", "mem"),
+                 "scripted", NULL, 2, &config);
+    const int fd = session_raw_connect(test_dir(), SERVICE);
+    const size_t len = session_hello_packet(&hello, packet);
+    fail_send(1);
+    session_raw_send(fd, packet, len);
+    CHECK_EQ((uint64_t)session_raw_receive(fd, buf, sizeof(buf), TEST_LONG),
+             PIPC_HEADER_LEN + PIPC_HELLO_ACK_LEN);
+    server_wait_sessions(&hosted, 1);
+    server_wait_handshakes(&hosted, 0);
+    close(fd);
+    server_wait_sessions(&hosted, 0);
+    expect_call(&hosted);
+    server_end(&hosted);
+}
+
 /* ---- signals ---- */
 
 static volatile sig_atomic_t handled;

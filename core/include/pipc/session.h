@@ -91,9 +91,10 @@ PIPC_MUST_CHECK PIPC_API pipc_result pipc_accept_begin(struct pipc_listener *lis
 
 /* Goes on with a server handshake, on any one thread. `settings` NULL: those of the listener;
  * values of 0 too. On PIPC_OK the handshake has become a session. PIPC_ERR_TIMEOUT with PIPC_NOW:
- * nothing there yet, call again when its handle is readable; every other failure, and a TIMEOUT of
- * any other time or of its own deadline (5000 ms from accept), has closed and freed it, with the
- * result of 6.1 (probe: DISCONNECTED). *handshake is then NULL. */
+ * nothing there yet, call again when its handle is readable, and by its deadline; or the system has
+ * no buffer for the answer, which no handle tells: call again a little later. Every other failure,
+ * and a TIMEOUT of any other time or of its own deadline (5000 ms from accept), has closed and
+ * freed it, with the result of 6.1 (probe: DISCONNECTED). *handshake is then NULL. */
 PIPC_MUST_CHECK PIPC_API pipc_result
 pipc_handshake_run(struct pipc_handshake **handshake, const struct pipc_session_settings *settings,
                    uint64_t timeout_ms, pipc_handle abort, struct pipc_session **ret_session,
