@@ -160,7 +160,8 @@ struct pipc_message {
 /* Sends one message. Checks of level 1, 8 in their order: BROKEN or BAD_PARAM (unusable session),
  * BAD_PARAM, LIMIT_EXCEEDED, DUPLICATE_MSG_ID, ALLOC (nothing sent, session open), SEND (broken),
  * TIMEOUT and ABORTED (open if nothing of it was sent, else broken). With PIPC_NOW: taken whole, or
- * TIMEOUT with nothing taken. The payload is not copied, but for what PIPC_NOW leaves over. */
+ * TIMEOUT with nothing taken; poll the handle for writing, too, until the message has been taken.
+ * The payload is not copied, but for what PIPC_NOW leaves over. */
 PIPC_MUST_CHECK PIPC_API pipc_result pipc_session_send(struct pipc_session *session,
                                                        const struct pipc_message *message,
                                                        uint64_t timeout_ms, pipc_handle abort,
@@ -219,11 +220,12 @@ PIPC_API size_t pipc_session_in_flight(const struct pipc_session *session, uint6
                                        size_t cap);
 
 /* The session's wait object: readable when a packet or the end waits (level 1, 14); on an upgraded
- * session it tells the loss of the peer only. Never read, write or close it. */
+ * session it tells the loss of the peer only, and is best polled for nothing but hang-up: what else
+ * a peer sends there is left unread. Never read, write or close it. */
 PIPC_API pipc_handle pipc_session_wait_handle(const struct pipc_session *session);
 
-/* 1 while part of a message taken with PIPC_NOW waits for room (poll the handle for writing too).
- */
+/* 1 while part of a message taken with PIPC_NOW waits for room (poll the handle for writing, too;
+ * any later call sends on). 0 says nothing of a message that was not taken. */
 PIPC_API int pipc_session_wants_room(const struct pipc_session *session);
 
 /* Largest payload that this session can send now. */
