@@ -566,6 +566,50 @@ TEST(session_send, last_look_takes_a_chunked_response)
     done(&s);
 }
 
+/* A request of three packets, of which the first is out. */
+static void keep_rest(struct side *s)
+{
+    const struct pipc_message m = session_request(7, payload, 250);
+
+    client(s, 128);
+    session_control.send = (struct session_fault){2, PIPC_ERR_TIMEOUT, 0};
+    CHECK_OK(pipc_session_send(s->session, &m, PIPC_NOW, PIPC_NO_HANDLE, NULL));
+    CHECK_EQ(pipc_session_wants_room(s->session), 1);
+}
+
+TEST(session_send, receive_whose_kept_rest_finds_the_server_gone_looks_too)
+{
+    static const uint64_t forms[] = {PIPC_NOW, TEST_LONG};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct side s;
+        struct pipc_message got = {.size = sizeof(got)};
+        keep_rest(&s);
+        leave_answer(&s, 7, 0);
+        CHECK_OK(pipc_session_receive(s.session, forms[i], 0, PIPC_NO_HANDLE, &got, NULL));
+        CHECK_EQ(got.message_id, 7);
+        CHECK_EQ(got.transport_status, PIPC_STATUS_LIMIT_EXCEEDED);
+        CHECK_EQ(session_status(s.session).state, PIPC_SESSION_BROKEN);
+        CHECK_RESULT(session_status(s.session).broken_by, PIPC_ERR_SEND);
+        CHECK_EQ(pipc_session_wants_room(s.session), 0);
+        CHECK_RESULT(session_receive(s.session, &got), PIPC_ERR_BROKEN);
+        done(&s);
+    }
+}
+
+TEST(session_send, receive_whose_kept_rest_finds_the_server_gone_without_a_response_says_so)
+{
+    struct side s;
+    struct pipc_message got = {.size = 0};
+
+    keep_rest(&s);
+    shutdown(s.raw, SHUT_RDWR);
+    CHECK_RESULT(session_receive(s.session, &got), PIPC_ERR_SEND);
+    CHECK_RESULT(session_receive(s.session, &got), PIPC_ERR_BROKEN);
+    CHECK_EQ(got.message_id, 0);
+    done(&s);
+}
+
 TEST(session_send, server_takes_no_last_look)
 {
     struct side s;
