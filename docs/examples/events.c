@@ -13,21 +13,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 enum what { LISTENER, HANDSHAKE, SESSION };
 
-/* What an event belongs to. */
+/* What an event belongs to; all but the listener's are in a list. */
 struct source {
     enum what what;
     struct pipc_handshake *handshake;
     struct pipc_session *session;
+    struct source *next, **link; /* `*link` is this one */
 };
 
 struct loop {
     int epoll;
     struct pipc_listener *listener;
     const struct pipc_increment_table *codec;
+    struct source *sources;
+    struct source at_door; /* the listener's */
+    int paused;            /* the listener is not watched for a moment */
+    uint64_t look_ns;      /* when all are looked at next */
 };
 
 static volatile sig_atomic_t stopped;
@@ -50,19 +56,37 @@ static void drop(struct source *s)
 {
     pipc_session_close(s->session);
     pipc_handshake_close(s->handshake);
+    if (s->next)
+        s->next->link = s->link;
+    *s->link = s->next;
     free(s);
 }
 
-/* A client waits: its handshake goes on when its first packet is there. */
-static void on_client(const struct loop *l)
+/* The listener stays readable while a client waits, so what cannot take it must not watch it. */
+static void watch_listener(struct loop *l, int op, int paused)
 {
+    l->paused = paused;
+    watch(l, &l->at_door, pipc_listener_wait_handle(l->listener), op, paused ? 0 : EPOLLIN);
+}
+
+/* A client waits: its handshake goes on when its first packet is there. Where descriptors or memory
+ * are short it has to wait. */
+static void on_client(struct loop *l)
+{
+    struct pipc_handshake *handshake = NULL;
     struct source *const s = calloc(1, sizeof(*s));
 
-    if (!s)
+    if (!s ||
+        pipc_accept_begin(l->listener, PIPC_NOW, PIPC_NO_HANDLE, &handshake, NULL) != PIPC_OK) {
+        free(s);
+        watch_listener(l, EPOLL_CTL_MOD, 1);
         return;
-    s->what = HANDSHAKE;
-    if (pipc_accept_begin(l->listener, PIPC_NOW, PIPC_NO_HANDLE, &s->handshake, NULL) != PIPC_OK ||
-        watch(l, s, pipc_handshake_wait_handle(s->handshake), EPOLL_CTL_ADD, EPOLLIN) != 0)
+    }
+    *s = (struct source){HANDSHAKE, handshake, NULL, l->sources, &l->sources};
+    if (s->next)
+        s->next->link = &s->next;
+    l->sources = s;
+    if (watch(l, s, pipc_handshake_wait_handle(handshake), EPOLL_CTL_ADD, EPOLLIN) != 0)
         drop(s);
 }
 
@@ -124,11 +148,37 @@ static void on_session(const struct loop *l, struct source *s)
     }
 }
 
-static void turn(const struct loop *l)
+/* What no handle tells: a handshake whose time is over; half a request whose rest does not come,
+ * which ends its session at the next call after its time. */
+static void look_at_all(const struct loop *l, uint64_t now)
+{
+    struct source *next;
+
+    for (struct source *s = l->sources; s; s = next) {
+        next = s->next;
+        if (s->what == SESSION)
+            on_session(l, s);
+        else if (pipc_handshake_deadline(s->handshake) <= now)
+            on_handshake(l, s);
+    }
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void turn(struct loop *l)
 {
     struct epoll_event events[64];
-    const int count = epoll_wait(l->epoll, events, 64, 1000);
+    const int count = epoll_wait(l->epoll, events, 64, l->paused ? 10 : 1000);
+    const uint64_t now = now_ns();
 
+    if (l->paused)
+        watch_listener(l, EPOLL_CTL_MOD, 0);
     for (int i = 0; i < count; i++) {
         struct source *const s = events[i].data.ptr;
         if (s->what == LISTENER)
@@ -138,17 +188,20 @@ static void turn(const struct loop *l)
         else
             on_session(l, s);
     }
+    if (now >= l->look_ns) {
+        look_at_all(l, now);
+        l->look_ns = now + 1000000000u;
+    }
 }
 
 static pipc_result run(struct pipc_context *context, const char *run_dir, struct pipc_error *err)
 {
-    struct loop l = {.epoll = epoll_create1(EPOLL_CLOEXEC)};
-    struct source listener = {.what = LISTENER};
+    struct loop l = {.epoll = epoll_create1(EPOLL_CLOEXEC), .at_door = {.what = LISTENER}};
     pipc_result result = pipc_listen(context, run_dir, "increment", NULL, &l.listener, err);
 
     l.codec = pipc_increment_table(context);
-    if (result == PIPC_OK && l.codec && l.epoll >= 0 &&
-        watch(&l, &listener, pipc_listener_wait_handle(l.listener), EPOLL_CTL_ADD, EPOLLIN) == 0) {
+    if (result == PIPC_OK && l.codec && l.epoll >= 0) {
+        watch_listener(&l, EPOLL_CTL_ADD, 0);
         printf("READY\n");
         fflush(stdout);
         while (!stopped)

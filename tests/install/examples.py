@@ -2,6 +2,8 @@
 """The examples of docs/examples, built against what was installed: each does what its first lines say."""
 import os
 import re
+import resource
+import socket
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -40,6 +42,29 @@ def test_events_serves_many_sessions_at_once_and_survives_bad_ones(case):
     for client in clients:
         client.kill()
         client.wait()
+    assert done(case.run([example('client'), case.run_dir, '41'])).out == '42\n'
+    assert case.stop(server) == 0
+
+
+def cpu_seconds(process):
+    with open(f'/proc/{process.pid}/stat', encoding='utf-8') as f:
+        return sum(int(n) for n in f.read().rsplit(')', 1)[1].split()[11:13]) / os.sysconf('SC_CLK_TCK')
+
+
+def silent_client(case):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.connect(case.run_dir + '/increment.sock')
+    s.settimeout(case.limit(20))
+    return s
+
+
+def test_events_gives_silent_clients_up_and_sleeps_while_descriptors_are_short(case):
+    server = case.start([example('events'), case.run_dir], preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24)))
+    silent = [silent_client(case) for _ in range(24)]
+    assert silent[0].recv(1) == b''  # the time of a handshake is 5 s
+    assert cpu_seconds(server) < 1, cpu_seconds(server)
+    for s in silent:
+        s.close()
     assert done(case.run([example('client'), case.run_dir, '41'])).out == '42\n'
     assert case.stop(server) == 0
 
