@@ -198,7 +198,9 @@ struct pipc_transport_ops {
      * largest message. */
     uint32_t (*packet_max)(void *channel, uint32_t configured);
     /* [C][o] Handle for poll and the like; PIPC_NO_HANDLE if there is none. Constant. With
-     * WAIT_HANDLE it is readable when a packet, the end or an error waits. */
+     * WAIT_HANDLE it is readable when a packet, the end or an error waits, and after a send that
+     * found no room it tells when there is some, and not before: it polls writable, and is
+     * signalled on Windows. */
     pipc_handle (*wait_handle)(void *channel);
     /* [C] Any thread, until close is called; never blocks; sticky: calls that wait now or later on
      * this channel end with PIPC_ERR_ABORTED (finish returns). */
