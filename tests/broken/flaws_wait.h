@@ -65,6 +65,34 @@ static pipc_result broken_receive(void *channel, const struct pipc_piece *pieces
 }
 #endif
 
+#if FLAW_room_handle   /* a set of its own, which tells of packets alone */
+static int sets[4096]; /* by descriptor; 0: none */
+
+static pipc_handle broken_wait_handle(void *channel)
+{
+    const int fd = ((struct uds_channel *)channel)->fd;
+    struct epoll_event packets = {.events = EPOLLIN};
+
+    if (!sets[fd]) {
+        sets[fd] = epoll_create1(EPOLL_CLOEXEC);
+        (void)epoll_ctl(sets[fd], EPOLL_CTL_ADD, fd, &packets);
+    }
+    return sets[fd];
+}
+
+static void broken_close(void *channel, uint32_t flags)
+{
+    const int fd = ((struct uds_channel *)channel)->fd;
+
+    if (sets[fd])
+        (void)close(sets[fd]);
+    sets[fd] = 0;
+    uds_close(channel, flags);
+}
+#define USE_wait_handle broken_wait_handle
+#define USE_close       broken_close
+#endif
+
 #if FLAW_interrupt /* is not heard */
 static void broken_interrupt(void *channel)
 {

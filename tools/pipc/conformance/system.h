@@ -31,6 +31,8 @@ void kit_stop_free(struct kit_stop *stop);
 
 /* Whether a handle reports something to read within the time. */
 bool kit_readable(pipc_handle handle, int ms);
+/* The same of room to write; where a handle tells of both alike, of either. */
+bool kit_writable(pipc_handle handle, int ms);
 
 /* Handles of the module's: a second one to the same object, whether one is open, and whether
  * programs that are started do not get it. */

@@ -459,6 +459,28 @@ static void interrupt_send(struct kit *kit)
     kit_rig_close(s.rig);
 }
 
+/* Who never blocks sleeps on the handle when a send found no room: it has to tell when there is
+ * some, and whoever it wakes has to find it. */
+static void room_handle(struct kit *kit)
+{
+    const struct pipc_wait now = kit_wait_now();
+    static struct scene s;
+
+    s.rig = kit_rig_open(kit);
+    s.ops = &s.rig->m.ops;
+    send_block(&s);
+    const pipc_handle handle = s.ops->wait_handle(s.pair.client);
+    for (int i = 0; send_call(&s, &now) == PIPC_OK; i++)
+        KIT_CHECK_MSG(i < 100000, "a channel that nobody reads takes any number of packets");
+    if (kit_writable(handle, 0))
+        expect(&entries[2], &s, &now, PIPC_OK, "with room that the handle tells of, unread");
+    send_supply(&s);
+    KIT_CHECK_MSG(kit_writable(handle, KIT_SOON_MS), "the handle does not tell of room");
+    expect(&entries[2], &s, &now, PIPC_OK, "with room that the handle tells of");
+    pair_done(&s);
+    kit_rig_close(s.rig);
+}
+
 const struct kit_case kit_transport_wait[] = {
     {"T-NOW", "with PIPC_NOW an entry looks once and never blocks", 0, 0, now_case},
     {"T-DEADLINE", "a wait ends at its deadline, never before", 0, 0, deadline_case},
@@ -475,5 +497,7 @@ const struct kit_case kit_transport_wait[] = {
     {"T-INTERRUPT", "an interrupt ends the wait of now and those of later", 0, 0, interrupt},
     {"T-INTERRUPT-SEND", "an interrupt ends a send that waits for room", 0,
      PIPC_TRAIT_ONE_OUTSTANDING, interrupt_send},
+    {"T-ROOM-HANDLE", "after a send without room the handle tells when there is some",
+     PIPC_TRAIT_WAIT_HANDLE, PIPC_TRAIT_ONE_OUTSTANDING, room_handle},
     {NULL, NULL, 0, 0, NULL},
 };

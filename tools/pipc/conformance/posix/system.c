@@ -86,6 +86,13 @@ bool kit_readable(pipc_handle handle, int ms)
     return poll(&set, 1, ms) == 1 && (set.revents & (POLLIN | POLLHUP));
 }
 
+bool kit_writable(pipc_handle handle, int ms)
+{
+    struct pollfd set = {.fd = (int)handle, .events = POLLOUT};
+
+    return poll(&set, 1, ms) == 1 && (set.revents & POLLOUT);
+}
+
 pipc_handle kit_handle_copy(pipc_handle handle)
 {
     const int copy = fcntl((int)handle, F_DUPFD, 0);

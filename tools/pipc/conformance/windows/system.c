@@ -86,6 +86,11 @@ bool kit_readable(pipc_handle handle, int ms)
     return WaitForSingleObject((HANDLE)handle, (DWORD)ms) == WAIT_OBJECT_0;
 }
 
+bool kit_writable(pipc_handle handle, int ms)
+{
+    return kit_readable(handle, ms);
+}
+
 pipc_handle kit_handle_copy(pipc_handle handle)
 {
     HANDLE copy = NULL;
