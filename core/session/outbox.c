@@ -11,7 +11,7 @@
 /* How often a blocking receive looks for an interrupt of the session while it watches for room as
  * well. */
 #define SLICE_NS (100 * PIPC_NS_PER_MS)
-/* The same where the channel has no handle that tells of room. */
+/* The same where no handle tells of room. */
 #define BLIND_SLICE_NS (5 * PIPC_NS_PER_MS)
 
 pipc_result pipci_outbox_keep(struct pipc_session *s, const struct pipc_chunk *next,
@@ -106,14 +106,16 @@ static pipc_result look_abort(const struct pipc_wait *wait)
     return result == PIPC_OK ? judge_abort(&abort) : result;
 }
 
-/* Sleeps until there may be a packet, room, an abort, or it is time to look again. */
-static pipc_result watch(struct pipc_session *s, const struct pipc_wait *wait)
+/* Sleeps until there may be a packet, room, an abort, or it is time to look again. *told comes in
+ * true when the handle has told of room and nothing went: the system is short of buffers, and no
+ * handle tells when it is not any more. It goes out with what the handle tells now. */
+static pipc_result watch(struct pipc_session *s, const struct pipc_wait *wait, bool *told)
 {
     const pipc_handle handle = s->plane->ops.wait_handle(s->channel);
-    const uint64_t slice =
-        pipci_clock_ns() + (handle == PIPC_NO_HANDLE ? BLIND_SLICE_NS : SLICE_NS);
+    const bool blind = handle == PIPC_NO_HANDLE || *told;
+    const uint64_t slice = pipci_clock_ns() + (blind ? BLIND_SLICE_NS : SLICE_NS);
     struct pipci_poll polls[2] = {
-        {.handle = handle, .want = PIPCI_POLL_READ | PIPCI_POLL_WRITE},
+        {.handle = handle, .want = PIPCI_POLL_READ | (*told ? 0 : PIPCI_POLL_WRITE)},
         {.handle = wait->abort, .want = PIPCI_POLL_READ},
     };
     uint32_t ready = 0;
@@ -121,6 +123,7 @@ static pipc_result watch(struct pipc_session *s, const struct pipc_wait *wait)
         pipci_deadline_min(pipci_deadline_min(wait->deadline_ns, s->out.deadline_ns), slice);
 
     const pipc_result result = pipci_poll(polls, (uint32_t)PIPCI_COUNT(polls), until, &ready);
+    *told = result == PIPC_OK && (polls[0].got & PIPCI_POLL_WRITE);
     return result == PIPC_OK ? judge_abort(&polls[1]) : result;
 }
 
@@ -131,9 +134,11 @@ pipc_result pipci_outbox_receive(struct pipc_session *s, const struct pipc_piece
 {
     struct pipc_wait now = *wait;
     pipc_result result = look_abort(wait);
+    bool told = false;
 
     now.deadline_ns = PIPC_NOW;
     while (result == PIPC_OK) {
+        const uint32_t pos = s->out.pos;
         if (s->out.pending) {
             result = pipci_outbox_flush(s, &now, err);
             if (s->state == PIPC_SESSION_BROKEN)
@@ -144,7 +149,8 @@ pipc_result pipci_outbox_receive(struct pipc_session *s, const struct pipc_piece
         result = s->plane->ops.receive(s->channel, pieces, count, &now, ret_received, cause);
         if (result != PIPC_ERR_TIMEOUT || pipci_deadline_passed(wait->deadline_ns))
             return result;
-        result = watch(s, wait);
+        told = told && s->out.pos == pos;
+        result = watch(s, wait, &told);
     }
     return result;
 }

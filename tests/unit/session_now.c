@@ -413,6 +413,33 @@ TEST(session_now, rest_goes_out_during_a_blocking_receive_without_a_handle)
     rest_during_blocking_receive("blind");
 }
 
+/* Room in the connection is no buffer in the system, and nothing tells of one. */
+TEST(session_now, blocking_receive_does_not_spin_while_the_system_has_no_buffer_for_a_rest)
+{
+    uint8_t *const whole = malloc(BIG + PACKET);
+    struct side s;
+
+    CHECK(whole);
+    start(&s);
+    CHECK_OK(send_now(&s, 7, BIG));
+    size_t have = collect(&s, whole, 0);
+    __atomic_store_n(&session_control.starved, true, __ATOMIC_RELAXED);
+    const unsigned sends = session_control.sends;
+    const uint64_t begin = test_now_ms();
+    CHECK_RESULT(take(&s, 100, 0), PIPC_ERR_TIMEOUT);
+    const uint64_t took = test_now_ms() - begin;
+    CHECK(session_control.sends - sends <= 10 + took);
+    CHECK_EQ(state(&s), PIPC_SESSION_OPEN);
+    __atomic_store_n(&session_control.starved, false, __ATOMIC_RELAXED);
+    while (have < BIG) {
+        CHECK_RESULT(take(&s, PIPC_NOW, 0), PIPC_ERR_TIMEOUT);
+        have = collect(&s, whole, have);
+    }
+    CHECK(session_filled(whole, BIG));
+    free(whole);
+    done(&s);
+}
+
 TEST(session_now, request_is_taken_while_a_rest_waits)
 {
     const struct pipc_header h = session_header(PIPC_KIND_REQUEST, 7, 0);

@@ -60,6 +60,8 @@ pipc_result session_channel_send(void *channel, const struct pipc_piece *pieces,
     if (session_fault_due(&session_control.send))
         return session_say(err, session_control.send.result, session_control.send.os_code,
                            "send was told to fail");
+    if (__atomic_load_n(&session_control.starved, __ATOMIC_RELAXED))
+        return session_say(err, PIPC_ERR_TIMEOUT, ENOBUFS, "no buffers");
     for (uint32_t i = 0; i < count; i++) {
         iov[i] = (struct iovec){pieces[i].base, pieces[i].len};
         len += pieces[i].len;

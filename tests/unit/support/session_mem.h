@@ -52,6 +52,7 @@ struct session_control {
     uint64_t attach_withdraw_ms;
     bool attach_waits; /* until the wait ends */
     struct session_fault sweep;
+    bool starved;      /* no send gets a buffer, whatever the handle says of room; atomic */
     bool now_is_blind; /* as uds: without blocking no abort handle is looked at */
     unsigned sweeps, offers, attaches, usables;
     struct pipc_upgrade_request last_offer;
