@@ -106,6 +106,7 @@ struct np_channel {
     bool watched;         /* the read's event was handed out: a read is always under way */
     bool ended;           /* the end of the stream was told; nothing after it is read */
     bool starved;         /* a send found no room: the event tells of it, once there is some */
+    bool told;            /* it did so behind a receive that found nothing */
     bool unread;          /* server: the client has sent nothing since the last packet to it */
     uint64_t written_ns;  /* server: when that was written */
     struct np_reader read;
@@ -225,7 +226,7 @@ void np_read_taken(struct np_channel *channel);
 void np_read_stop(struct np_channel *channel);
 /* The event is as it should be, after something else used it. */
 void np_read_settle(struct np_channel *channel);
-/* Whoever wanted room has come back: the event tells of the read alone again. */
+/* Whoever wanted room knows of it: the event tells of the read alone again. */
 void np_read_fed(struct np_channel *channel);
 /* Sets the event if a packet or the end waits: something else that uses it, and is under way, has
  * reset it. */

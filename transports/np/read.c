@@ -5,8 +5,9 @@
  *
  * Once its event has been handed out, a read is under way whenever no packet waits to be taken, and
  * the event is set exactly while one does, or the end; a write that was left behind uses the same
- * event and sets it, too, and where a send found no room it stays set until the next try, whoever
- * looked at that write meanwhile. Never blocks. The channel's thread.
+ * event and sets it, too, and where a send found no room it stays set, whoever looked at that write
+ * meanwhile, until a receive comes after one that found no packet: in between the caller may have
+ * slept, and has been told. Never blocks. The channel's thread.
  */
 #include "np.h"
 
@@ -111,6 +112,7 @@ void np_read_fed(struct np_channel *channel)
     if (!channel->starved)
         return;
     channel->starved = false;
+    channel->told = false;
     np_read_settle(channel);
 }
 

@@ -126,10 +126,13 @@ pipc_result np_send(void *channel, const struct pipc_piece *pieces, uint32_t cou
                        "%s: %u pieces do not make a packet", c->name.text, (unsigned)count);
     if (result == PIPC_OK && np_interrupted(c))
         result = PIPC_ERR_ABORTED;
-    np_read_fed(c);
-    if (result == PIPC_OK) {
+    if (result == PIPC_OK)
         result = wait_written(c, wait, &code);
-        c->starved = result == PIPC_ERR_TIMEOUT;
+    /* Not taken back by a packet that goes out: a session sends the rest of one message while its
+     * caller waits for room for another. */
+    if (result == PIPC_ERR_TIMEOUT) {
+        c->starved = true;
+        c->told = false;
     }
     if (result != PIPC_OK)
         return not_sent(c, err, result);
