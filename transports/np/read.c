@@ -53,6 +53,7 @@ bool np_read_begin(struct np_channel *channel, uint32_t room)
     struct np_reader *const r = &channel->read;
 
     if (np_read_look(channel) == NP_READ_PENDING && (room > r->cap || channel->packet > r->cap)) {
+        np_op_note(channel, &r->op);
         r->code = np_op_cancel(channel->pipe, &r->op, &r->len);
         r->state = r->code == ERROR_OPERATION_ABORTED ? NP_READ_NONE : NP_READ_DONE;
     }
@@ -69,6 +70,7 @@ enum np_state np_read_look(struct np_channel *channel)
     struct np_reader *const r = &channel->read;
 
     while (r->state == NP_READ_PENDING && np_op_complete(&r->op)) {
+        np_op_note(channel, &r->op);
         r->code = np_op_fetch(channel->pipe, &r->op, &r->len);
         r->state = NP_READ_DONE;
         /* The system cancels what a thread has begun when that thread ends: nothing was read. */
@@ -102,9 +104,18 @@ void np_read_settle(struct np_channel *channel)
     const struct np_reader *const r = &channel->read;
 
     (void)ResetEvent(r->event);
-    if (channel->ended || r->state != NP_READ_PENDING || np_op_complete(&r->op) ||
+    if (channel->ended || r->state == NP_READ_DONE ||
+        (r->state == NP_READ_NONE ? channel->watched : np_op_complete(&r->op)) ||
         tells_of_room(channel))
         (void)SetEvent(r->event);
+}
+
+/* An operation is over before its event is set, and the latter is done for the thread that began
+ * it. Another one may see the end, take what there is and go on before that. */
+void np_read_calm(struct np_channel *channel)
+{
+    if (channel->moved && channel->watched)
+        np_read_settle(channel);
 }
 
 void np_read_fed(struct np_channel *channel)

@@ -54,12 +54,15 @@ static pipc_result sleep_until(struct np_channel *channel, const struct pipc_wai
     pipc_result result;
 
     np_read_fed(channel); /* room ends no wait for a packet */
-    do {
+    for (;;) {
         result = np_sleep(&sleep);
         if (result == PIPC_OK && np_interrupted(channel))
             result = PIPC_ERR_ABORTED;
         (void)np_write_look(channel); /* it may use the event, too */
-    } while (result == PIPC_OK && np_read_look(channel) == NP_READ_PENDING);
+        if (result != PIPC_OK || np_read_look(channel) != NP_READ_PENDING)
+            break;
+        np_read_settle(channel); /* what was set late would end every sleep */
+    }
     channel->starved = starved;
     if (starved)
         np_read_settle(channel);
@@ -149,6 +152,8 @@ static pipc_result receive(struct np_channel *channel, uint32_t room, const stru
         if (channel->read.state == NP_READ_PENDING)
             result = wait_for_packet(channel, wait);
         channel->told = result != PIPC_OK && channel->starved && !channel->write.op.pending;
+        if (result == PIPC_ERR_TIMEOUT)
+            np_read_calm(channel);
     }
     return result == PIPC_OK ? PIPC_OK
                              : np_wait_fail(channel->instance->host, err, result, &channel->name,

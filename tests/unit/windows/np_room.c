@@ -264,6 +264,43 @@ TEST(np_room, a_send_behind_one_that_was_left_waits_although_a_packet_is_there)
     np_fixture_close(&f);
 }
 
+static uint32_t looks;
+
+static uint64_t counting_clock(const struct pipc_host *host)
+{
+    (void)host;
+    looks++;
+    return np_clock_ns();
+}
+
+/* The handle may have been asked for, or not, and the event may have been set for the sake of
+ * something that is over. */
+TEST(np_room, a_send_that_waits_for_room_sleeps)
+{
+    for (int i = 0; i < 3; i++) {
+        const struct pipc_wait now = np_wait(NP_NOW);
+        struct pipc_wait wait;
+        struct np_fixture f;
+        void *client, *server;
+        np_fixture_open(&f);
+        np_pair(&f, &client, &server);
+        if (i > 0)
+            (void)np_handle(&f, client);
+        (void)fill(&f, client);
+        CHECK_RESULT(send_with(&f, client, &now), PIPC_ERR_TIMEOUT);
+        if (i == 2)
+            CHECK(SetEvent(np_handle(&f, client)));
+        f.host.clock_ns = counting_clock;
+        looks = 0;
+        wait = np_wait(300);
+        CHECK_RESULT(send_with(&f, client, &wait), PIPC_ERR_TIMEOUT);
+        CHECK(looks <= 20);
+        np_end(&f, client);
+        np_end(&f, server);
+        np_fixture_close(&f);
+    }
+}
+
 TEST(np_room, a_packet_left_behind_for_a_peer_that_goes_fails_the_next_send)
 {
     struct np_fixture f;
