@@ -57,6 +57,7 @@ uint32_t np_look(void *channel)
         return PIPC_LOOK_GONE;
     switch (np_read_look(c)) {
     case NP_READ_PENDING:
+        np_read_calm(c);
         return PIPC_LOOK_NOTHING;
     case NP_READ_DONE:
         return np_is_end(c->read.code) ? PIPC_LOOK_GONE : PIPC_LOOK_READABLE;

@@ -48,6 +48,7 @@ struct np_name {
 struct np_op {
     OVERLAPPED overlapped;
     bool pending; /* started, and its outcome has not been fetched */
+    DWORD thread; /* that started it */
 };
 
 /* An instance of the pipe that listens, or that a client has come to. */
@@ -106,6 +107,8 @@ struct np_channel {
     bool watched;         /* the read's event was handed out: a read is always under way */
     bool ended;           /* the end of the stream was told; nothing after it is read */
     bool starved;         /* a send found no room: the event tells of it, once there is some */
+    bool told;            /* it did so behind a receive that found nothing */
+    bool moved;           /* something that another thread began has ended */
     bool unread;          /* server: the client has sent nothing since the last packet to it */
     uint64_t written_ns;  /* server: when that was written */
     struct np_reader read;
@@ -145,6 +148,11 @@ void np_op_prepare(struct np_op *op, HANDLE event);
 DWORD np_op_started(HANDLE pipe, struct np_op *op, BOOL returned, DWORD *ret_len);
 /* The outcome of a complete one: 0 or the system's error, and how many bytes were moved. */
 DWORD np_op_fetch(HANDLE pipe, struct np_op *op, DWORD *ret_len);
+/* It ends, or is about to be cancelled: notes whether another thread began it. */
+static inline void np_op_note(struct np_channel *channel, const struct np_op *op)
+{
+    channel->moved = channel->moved || op->thread != GetCurrentThreadId();
+}
 /* Cancels it, waits until the system is done with it, and fetches its outcome, which may be any. */
 DWORD np_op_cancel(HANDLE pipe, struct np_op *op, DWORD *ret_len);
 /* Whether this error says that the other side is gone; they are one and the same. */
@@ -225,7 +233,9 @@ void np_read_taken(struct np_channel *channel);
 void np_read_stop(struct np_channel *channel);
 /* The event is as it should be, after something else used it. */
 void np_read_settle(struct np_channel *channel);
-/* Whoever wanted room has come back: the event tells of the read alone again. */
+/* Nothing waits: what the event was told late is taken back. */
+void np_read_calm(struct np_channel *channel);
+/* Whoever wanted room knows of it: the event tells of the read alone again. */
 void np_read_fed(struct np_channel *channel);
 /* Sets the event if a packet or the end waits: something else that uses it, and is under way, has
  * reset it. */

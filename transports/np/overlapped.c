@@ -13,6 +13,7 @@ void np_op_prepare(struct np_op *op, HANDLE event)
     memset(&op->overlapped, 0, sizeof(op->overlapped));
     op->overlapped.hEvent = event;
     op->pending = false;
+    op->thread = GetCurrentThreadId();
 }
 
 DWORD np_op_fetch(HANDLE pipe, struct np_op *op, DWORD *ret_len)

@@ -5,8 +5,9 @@
  *
  * Once its event has been handed out, a read is under way whenever no packet waits to be taken, and
  * the event is set exactly while one does, or the end; a write that was left behind uses the same
- * event and sets it, too, and where a send found no room it stays set until the next try, whoever
- * looked at that write meanwhile. Never blocks. The channel's thread.
+ * event and sets it, too, and where a send found no room it stays set, whoever looked at that write
+ * meanwhile, until a receive comes after one that found no packet: in between the caller may have
+ * slept, and has been told. Never blocks. The channel's thread.
  */
 #include "np.h"
 
@@ -52,6 +53,7 @@ bool np_read_begin(struct np_channel *channel, uint32_t room)
     struct np_reader *const r = &channel->read;
 
     if (np_read_look(channel) == NP_READ_PENDING && (room > r->cap || channel->packet > r->cap)) {
+        np_op_note(channel, &r->op);
         r->code = np_op_cancel(channel->pipe, &r->op, &r->len);
         r->state = r->code == ERROR_OPERATION_ABORTED ? NP_READ_NONE : NP_READ_DONE;
     }
@@ -68,6 +70,7 @@ enum np_state np_read_look(struct np_channel *channel)
     struct np_reader *const r = &channel->read;
 
     while (r->state == NP_READ_PENDING && np_op_complete(&r->op)) {
+        np_op_note(channel, &r->op);
         r->code = np_op_fetch(channel->pipe, &r->op, &r->len);
         r->state = NP_READ_DONE;
         /* The system cancels what a thread has begun when that thread ends: nothing was read. */
@@ -101,9 +104,18 @@ void np_read_settle(struct np_channel *channel)
     const struct np_reader *const r = &channel->read;
 
     (void)ResetEvent(r->event);
-    if (channel->ended || r->state != NP_READ_PENDING || np_op_complete(&r->op) ||
+    if (channel->ended || r->state == NP_READ_DONE ||
+        (r->state == NP_READ_NONE ? channel->watched : np_op_complete(&r->op)) ||
         tells_of_room(channel))
         (void)SetEvent(r->event);
+}
+
+/* An operation is over before its event is set, and the latter is done for the thread that began
+ * it. Another one may see the end, take what there is and go on before that. */
+void np_read_calm(struct np_channel *channel)
+{
+    if (channel->moved && channel->watched)
+        np_read_settle(channel);
 }
 
 void np_read_fed(struct np_channel *channel)
@@ -111,6 +123,7 @@ void np_read_fed(struct np_channel *channel)
     if (!channel->starved)
         return;
     channel->starved = false;
+    channel->told = false;
     np_read_settle(channel);
 }
 

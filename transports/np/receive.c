@@ -50,15 +50,22 @@ static pipc_result sleep_until(struct np_channel *channel, const struct pipc_wai
                                    .stop = channel->stop,
                                    .event = channel->read.event,
                                    .until_ns = PIPC_NEVER};
+    const bool starved = channel->starved;
     pipc_result result;
 
-    np_read_fed(channel); /* who waits for a packet has nothing to send */
-    do {
+    np_read_fed(channel); /* room ends no wait for a packet */
+    for (;;) {
         result = np_sleep(&sleep);
         if (result == PIPC_OK && np_interrupted(channel))
             result = PIPC_ERR_ABORTED;
         (void)np_write_look(channel); /* it may use the event, too */
-    } while (result == PIPC_OK && np_read_look(channel) == NP_READ_PENDING);
+        if (result != PIPC_OK || np_read_look(channel) != NP_READ_PENDING)
+            break;
+        np_read_settle(channel); /* what was set late would end every sleep */
+    }
+    channel->starved = starved;
+    if (starved)
+        np_read_settle(channel);
     pipc_waiter_note_slept(&channel->waiter, result == PIPC_OK);
     return result;
 }
@@ -135,8 +142,8 @@ static pipc_result receive(struct np_channel *channel, uint32_t room, const stru
     if (result == PIPC_OK && np_interrupted(channel))
         result = PIPC_ERR_ABORTED;
     if (result == PIPC_OK) {
-        /* Told by an earlier call; the write that ends under this one is told by the next. */
-        if (!channel->write.op.pending)
+        /* Whoever was told of room and comes back for a packet only has nothing to send. */
+        if (channel->told)
             np_read_fed(channel);
         (void)np_write_look(channel);
         if (!np_read_begin(channel, room))
@@ -144,6 +151,9 @@ static pipc_result receive(struct np_channel *channel, uint32_t room, const stru
                            "%s: no memory to receive into", channel->name.text);
         if (channel->read.state == NP_READ_PENDING)
             result = wait_for_packet(channel, wait);
+        channel->told = result != PIPC_OK && channel->starved && !channel->write.op.pending;
+        if (result == PIPC_ERR_TIMEOUT)
+            np_read_calm(channel);
     }
     return result == PIPC_OK ? PIPC_OK
                              : np_wait_fail(channel->instance->host, err, result, &channel->name,

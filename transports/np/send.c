@@ -22,6 +22,15 @@ static pipc_result not_sent(const struct np_channel *channel, struct pipc_error 
     return np_wait_fail(channel->instance->host, err, result, &channel->name, "sending");
 }
 
+/* Woken, and the write is not over: the event was set late, or for the sake of a packet that nobody
+ * has taken, and stays so. */
+static void calm(struct np_channel *channel)
+{
+    np_read_settle(channel);
+    if (np_read_look(channel) != NP_READ_PENDING)
+        Sleep(1);
+}
+
 /* Sleeps until the write under way is over: *ret_code is its outcome. ABORTED, TIMEOUT, BAD_PARAM:
  * it is not. */
 static pipc_result wait_written(struct np_channel *channel, const struct pipc_wait *wait,
@@ -34,17 +43,16 @@ static pipc_result wait_written(struct np_channel *channel, const struct pipc_wa
                                    .until_ns = PIPC_NEVER};
     pipc_result result = PIPC_OK;
 
-    for (;;) {
+    for (bool slept = false;; slept = true) {
         *ret_code = np_write_look(channel);
         if (*ret_code != ERROR_IO_PENDING)
             return PIPC_OK;
+        if (slept && sleep.event == channel->read.event)
+            calm(channel);
         if (result == PIPC_OK)
             result = np_interrupted(channel) ? (pipc_result)PIPC_ERR_ABORTED : np_sleep(&sleep);
         if (result != PIPC_OK)
             return result;
-        /* The event may be set for the sake of a packet that nobody has taken. */
-        if (sleep.event == channel->read.event && np_read_look(channel) == NP_READ_DONE)
-            Sleep(1);
     }
 }
 
@@ -126,10 +134,13 @@ pipc_result np_send(void *channel, const struct pipc_piece *pieces, uint32_t cou
                        "%s: %u pieces do not make a packet", c->name.text, (unsigned)count);
     if (result == PIPC_OK && np_interrupted(c))
         result = PIPC_ERR_ABORTED;
-    np_read_fed(c);
-    if (result == PIPC_OK) {
+    if (result == PIPC_OK)
         result = wait_written(c, wait, &code);
-        c->starved = result == PIPC_ERR_TIMEOUT;
+    /* Not taken back by a packet that goes out: a session sends the rest of one message while its
+     * caller waits for room for another. */
+    if (result == PIPC_ERR_TIMEOUT) {
+        c->starved = true;
+        c->told = false;
     }
     if (result != PIPC_OK)
         return not_sent(c, err, result);

@@ -60,6 +60,7 @@ DWORD np_write_look(struct np_channel *channel)
     while (w->op.pending) {
         if (!np_op_complete(&w->op))
             return ERROR_IO_PENDING;
+        np_op_note(channel, &w->op);
         code = np_op_fetch(channel->pipe, &w->op, &moved);
         w->failed = judge(channel, code, &moved);
         /* The system cancels what a thread has begun when that thread ends: nothing was sent. */

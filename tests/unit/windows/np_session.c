@@ -139,3 +139,43 @@ TEST(np_session, a_send_that_finds_no_room_until_its_deadline_has_sent_nothing_a
     pipc_listener_close(a.listener);
     CHECK_OK(pipc_close(context));
 }
+
+/* As much of a message as is there; the rest keeps coming. */
+static void take_what_is_there(struct pipc_session *session)
+{
+    struct pipc_message taken = {.size = sizeof(taken)};
+
+    CHECK_RESULT(pipc_session_receive(session, PIPC_NOW, 0, PIPC_NO_HANDLE, &taken, NULL),
+                 PIPC_ERR_TIMEOUT);
+}
+
+TEST(np_session, the_handle_tells_of_room_for_a_rest_behind_a_send_that_waited_in_vain)
+{
+    struct pipc_context *const context = win_context("np", NULL);
+    struct pipc_message request = win_request(1, win_pattern(), WIN_BYTES);
+    struct pipc_message taken = {.size = sizeof(taken)};
+    struct accepting a = {0};
+    struct pipc_session *const client = pair(context, &a);
+    const HANDLE handle = (HANDLE)pipc_session_wait_handle(client);
+    pipc_result result = PIPC_ERR_TIMEOUT;
+
+    CHECK_OK(pipc_session_send(client, &request, PIPC_NOW, PIPC_NO_HANDLE, NULL));
+    take_what_is_there(a.session); /* the packet that was left behind, too */
+    request = win_request(2, win_pattern(), 100);
+    CHECK_RESULT(pipc_session_send(client, &request, 50, PIPC_NO_HANDLE, NULL), PIPC_ERR_TIMEOUT);
+    CHECK(pipc_session_wants_room(client));
+    take_what_is_there(a.session);
+    CHECK(np_signalled(handle, 10000));
+    while (result == PIPC_ERR_TIMEOUT) {
+        CHECK_RESULT(pipc_session_receive(client, PIPC_NOW, 0, PIPC_NO_HANDLE, &taken, NULL),
+                     PIPC_ERR_TIMEOUT);
+        result = pipc_session_receive(a.session, PIPC_NOW, 0, PIPC_NO_HANDLE, &taken, NULL);
+    }
+    CHECK_OK(result);
+    CHECK_EQ(taken.message_id, 1);
+    CHECK_EQ(taken.payload_len, WIN_BYTES);
+    pipc_session_close(client);
+    pipc_session_close(a.session);
+    pipc_listener_close(a.listener);
+    CHECK_OK(pipc_close(context));
+}

@@ -267,6 +267,74 @@ TEST(np_waits, the_handle_tells_of_packets_and_of_the_end_until_they_are_taken)
     np_fixture_close(&f);
 }
 
+struct begun {
+    struct np_fixture f;
+    void *channel;
+    HANDLE begun, end;
+};
+
+static void begin_and_stay(void *arg)
+{
+    struct begun *const b = arg;
+
+    (void)np_handle(&b->f, b->channel);
+    CHECK(SetEvent(b->begun));
+    CHECK(np_signalled(b->end, TEST_LONG));
+}
+
+static uint32_t looks;
+
+static uint64_t counting_clock(const struct pipc_host *host)
+{
+    (void)host;
+    looks++;
+    return np_clock_ns();
+}
+
+/* The system says that a read is over before it sets the event, and does the latter for the thread
+ * that began the read: whoever takes the packet on another thread may have gone on by then. */
+TEST(np_waits, an_event_that_is_set_late_for_a_read_of_another_thread_keeps_nobody_busy)
+{
+    struct np_fixture f;
+    struct begun b;
+    void *client, *server;
+    HANDLE thread, handle;
+
+    np_fixture_open(&f);
+    np_fixture_open(&b.f);
+    np_pair(&f, &client, &server);
+    b.channel = server;
+    b.begun = CreateEventW(NULL, TRUE, FALSE, NULL);
+    b.end = CreateEventW(NULL, TRUE, FALSE, NULL);
+    thread = np_thread(begin_and_stay, &b);
+    CHECK(np_signalled(b.begun, TEST_LONG));
+    CHECK_OK(np_put(&f, client, "x", 1, TEST_LONG));
+    np_expect(&f, server, "x", 1);
+    CHECK(SetEvent(b.end));
+    np_join(thread);
+    handle = np_handle(&f, server);
+    CHECK(SetEvent(handle)); /* as late as can be */
+    CHECK_RESULT(np_get(&f, server, got, sizeof(got), NP_NOW, &received), PIPC_ERR_TIMEOUT);
+    CHECK(!np_signalled(handle, 0));
+    CHECK(SetEvent(handle));
+    CHECK_EQ(f.ops->look(server), PIPC_LOOK_NOTHING);
+    CHECK(!np_signalled(handle, 0));
+    CHECK(SetEvent(handle));
+    f.host.clock_ns = counting_clock;
+    looks = 0;
+    CHECK_RESULT(np_get(&f, server, got, sizeof(got), 300, &received), PIPC_ERR_TIMEOUT);
+    CHECK(looks <= 20); /* it slept */
+    CHECK_OK(np_put(&f, client, "y", 1, TEST_LONG));
+    CHECK(np_signalled(handle, TEST_LONG));
+    np_expect(&f, server, "y", 1);
+    np_end(&f, client);
+    np_end(&f, server);
+    np_fixture_close(&b.f);
+    np_fixture_close(&f);
+    CloseHandle(b.begun);
+    CloseHandle(b.end);
+}
+
 TEST(np_waits, a_handle_asked_for_after_a_read_began_or_after_the_end_is_right)
 {
     struct np_fixture f;
